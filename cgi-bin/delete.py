@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""POST: delete a job and all its files; then the home page."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from webapp import jobs, script
+
+
+def main(request: script.Request) -> None:
+    job = jobs.delete(request.field("job"))
+    if request.wants_json:
+        script.answer_json({"job": job.id, "state": "deleted"})
+    else:
+        script.redirect("/")
+
+
+script.run(main)

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""The sound separator's web server: what is served, what runs as CGI.
+
+It serves the pages in `static/`, finished stems under `/downloads/<job>/`, and the scripts of one table
+under `/cgi-bin/`; nothing else of the folder, ever.
+"""
+
+import argparse
+import contextlib
+import logging
+import mimetypes
+import os
+import re
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import warnings
+from http import HTTPStatus
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+
+from webapp import gateway, guard, jobs, pages
+from webapp.files import attachment, send_file
+from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
+from webapp.keeper import Keeper
+from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS
+from webapp.refusal import Refusal
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it is to leave Python in 3.15; this project is CGI on purpose
+    from http.server import CGIHTTPRequestHandler
+
+CGI_SCRIPTS = {
+    "/cgi-bin/upload.py": "POST",
+    "/cgi-bin/uploaded.py": "GET",
+    "/cgi-bin/separate.py": "POST",
+    "/cgi-bin/job.py": "GET",
+    "/cgi-bin/download.py": "GET",
+    "/cgi-bin/delete.py": "POST",
+}
+STATIC_SUFFIXES = (".css", ".js", ".svg")
+STATIC_FILES = {"/": STATIC / "index.html"} | {
+    f"/static/{path.name}": path for path in STATIC.iterdir() if path.suffix in STATIC_SUFFIXES
+}
+STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.wav")
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # "no-referrer" would make browsers post with the origin "null"
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+BUSY = "Too many people are here at the moment. Please try again in a few seconds."
+LINGER_SECONDS = 5.0
+
+log = logging.getLogger("server")
+
+
+class Handler(CGIHTTPRequestHandler):
+    """One connection. The CGI side of the base class is replaced: a fixed table of scripts, and their own answers."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "SoundSeparator"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+
+    def setup(self) -> None:
+        super().setup()
+        if os.name != "nt":  # for the time that a script has the socket, when Python's own timeout is off
+            limit = struct.pack("ll", IDLE_SECONDS, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+    def parse_request(self) -> bool:
+        return super().parse_request() and self._is_welcome()
+
+    def handle_expect_100(self) -> bool:
+        if not self._is_welcome():
+            return False
+        self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return True
+
+    def _is_welcome(self) -> bool:
+        try:
+            self.body_length = guard.check(self.command, self.headers)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return False
+        if self.body_length:
+            self.close_connection = True  # what a script leaves unread must not be taken for the next request
+        return True
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        try:
+            if self.is_cgi():
+                self.run_cgi()
+            else:
+                self._send_static_or_stem()
+        except Refusal as refusal:
+            self.refuse(refusal)
+        except (ConnectionError, BlockingIOError, TimeoutError):
+            self.close_connection = True  # the visitor has left, or stopped reading
+
+    def is_cgi(self) -> bool:
+        """Whether the path is one of the table's. Raises Refusal (405) for another method than the table's."""
+        path, _, self.query = self.path.partition("?")
+        method = CGI_SCRIPTS.get(path)
+        self.script = path
+        if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"This address takes {method} only.")
+        return method is not None
+
+    def run_cgi(self) -> None:
+        """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
+        if not self.server.script_slots.acquire(blocking=False):
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+        try:
+            self.connection.settimeout(None)  # else the script would find its standard input non-blocking
+            script = SCRIPTS / Path(self.script).name
+            with gateway.answering(script, self._variables(), self.rfile, self.body_length) as answer:
+                self._pass_on(answer)
+        except gateway.BadScript:
+            log.error("%s did not answer", self.script)
+            sentence = "This took too long, or went wrong; the server's log may say why."
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
+        finally:
+            self.connection.settimeout(self.timeout)
+            self.server.script_slots.release()
+
+    def _variables(self) -> dict[str, str]:
+        """The meta-variables of RFC 3875 that the scripts use."""
+        return {
+            "GATEWAY_INTERFACE": "CGI/1.1",
+            "REQUEST_METHOD": "GET" if self.command == "HEAD" else self.command,
+            "SCRIPT_NAME": self.script,
+            "QUERY_STRING": self.query,
+            "CONTENT_LENGTH": str(self.body_length),
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_ACCEPT": self.headers.get("Accept", ""),
+            "KEEP_HOURS": str(self.server.keep_hours),
+        }
+
+    def _pass_on(self, answer: gateway.Answer) -> None:
+        self.send_response(answer.status)
+        if "Content-Length" not in answer.headers:
+            self.close_connection = True
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        while self.command != "HEAD" and (chunk := answer.body.read(1 << 16)):
+            self.wfile.write(chunk)
+        if answer.status >= 400 and self.body_length:
+            self._linger()
+
+    def _send_static_or_stem(self) -> None:
+        if self.command == "POST":
+            raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+        static, stem = STATIC_FILES.get(self.path), STEM_PATH.fullmatch(self.path)
+        if static:
+            content_type = mimetypes.guess_type(static.name)[0]
+            send_file(self, static, f"{content_type}; charset=utf-8")
+        elif stem:
+            self._send_stem(*stem.groups())
+        else:
+            raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+
+    def _send_stem(self, job_id: str, name: str) -> None:
+        job = jobs.load(job_id)
+        path = job.stems().get(name)
+        if not path:
+            raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file here.")
+        jobs.touch(job)
+        send_file(self, path, "audio/wav", attachment(f"{Path(job.name).stem} - {name}.wav"))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the base class finds wrong with a request, in a sentence."""
+        status = HTTPStatus(code)
+        self.refuse(Refusal(status, f"This request cannot be answered ({status.phrase.lower()})."))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with the refusal's status, as a page or as JSON."""
+        headers = getattr(self, "headers", None)
+        wants_json = headers is not None and pages.JSON in headers.get("Accept", "")
+        content_type, body = pages.error_body(refusal, wants_json)
+        self.close_connection = True
+        self.send_response(refusal.status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.send_header("Retry-After", "5")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        if self.command == "POST":
+            self._linger()
+
+    def _linger(self) -> None:
+        """Read on for a moment after a no: closing on a sender would take the answer from it (RFC 9112, 9.6)."""
+        deadline = time.monotonic() + LINGER_SECONDS
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                self.connection.settimeout(left)
+                if not self.connection.recv(1 << 16):
+                    break
+
+    def end_headers(self) -> None:
+        for name, value in SECURITY_HEADERS.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        super().end_headers()
+
+    def log_message(self, format: str, *values: object) -> None:
+        line = jobs.ID.sub(lambda job_id: job_id.group()[:8], format % values)
+        log.info("%s %s", self.address_string(), line.translate(self._control_char_table))
+
+
+class Server(ThreadingHTTPServer):
+    """The web server, a thread a connection."""
+
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, keep_hours: float):
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.keep_hours = keep_hours
+        self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
+        super().__init__((host, port), Handler)
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # the base class asks the network for this machine's name, which can take long
+        self.server_name, self.server_port = self.server_address[:2]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            log.exception("a connection failed")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Split songs into vocals and music, in a browser, on this machine.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (%(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="separations at a time (%(default)s)")
+    parser.add_argument(
+        "--keep-hours", type=float, default=24, help="how long files stay after their last use (%(default)s)"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for folder in (UPLOADS, DOWNLOADS):
+        folder.mkdir(exist_ok=True)
+    try:
+        server = Server(arguments.host, arguments.port, arguments.keep_hours)
+    except OSError as error:
+        sys.exit(f"Cannot listen on {arguments.host}, port {arguments.port}: {error.strerror}. Is it running already?")
+    host = "localhost" if arguments.host == "127.0.0.1" else arguments.host
+    print(f"Open http://{host}:{server.server_port}/ in a browser. Ctrl-C stops the server.", flush=True)
+    with server, Keeper(arguments.workers, arguments.keep_hours), contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Sending a file: whole or in part, and only if it has changed (RFC 9110, sections 13 and 14)."""
+
+import re
+from email.utils import formatdate, parsedate_to_datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import quote
+
+from webapp.refusal import Refusal
+
+ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, disposition: str = "inline") -> None:
+    """Answer a GET or HEAD with the file at `path`. Raises Refusal (404) if it has just gone."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file here.") from None
+    with file:
+        file.seek(0, 2)
+        size, modified = file.tell(), path.stat().st_mtime_ns
+        tag = f'"{modified:x}-{size:x}"'
+        if _is_known(handler.headers, tag, modified):
+            status, start, end = HTTPStatus.NOT_MODIFIED, 0, 0
+        else:
+            status, start, end = _part(handler.headers, tag, modified, size)
+        _send_head(handler, status, (start, end, size), tag, modified)
+        handler.send_header("Content-Type", content_type)
+        handler.send_header("Content-Disposition", disposition)
+        handler.end_headers()
+        if handler.command == "GET" and end > start:
+            handler.connection.sendfile(file, start, end - start)
+
+
+def attachment(filename: str) -> str:
+    """A `Content-Disposition` that offers `filename`, in any script (RFC 6266), plainly for old programs."""
+    plain = re.sub(r'[^ -~]|["\\%]', "_", filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _send_head(handler: BaseHTTPRequestHandler, status: HTTPStatus, part: tuple, tag: str, modified: int) -> None:
+    start, end, size = part
+    handler.send_response(status)
+    handler.send_header("Accept-Ranges", "bytes")
+    handler.send_header("Cache-Control", "private, no-cache")
+    handler.send_header("ETag", tag)
+    handler.send_header("Last-Modified", formatdate(modified // 10**9, usegmt=True))
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        handler.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        handler.send_header("Content-Range", f"bytes */{size}")
+    if status != HTTPStatus.NOT_MODIFIED:
+        handler.send_header("Content-Length", str(end - start))
+
+
+def _is_known(headers, tag: str, modified: int) -> bool:
+    """Whether the client has this very file already."""
+    tags = headers.get("If-None-Match")
+    if tags is not None:
+        return tags.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in tags.split(",")]
+    return _is_since(headers.get("If-Modified-Since"), modified)
+
+
+def _is_since(date: str | None, modified: int) -> bool:
+    if not date:
+        return False
+    try:
+        return modified // 10**9 <= parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return False
+
+
+def _part(headers, tag: str, modified: int, size: int) -> tuple[HTTPStatus, int, int]:
+    """The status, and the start and end of what is to be sent. More than one range is answered with the whole."""
+    whole = (HTTPStatus.OK, 0, size)
+    found = ONE_RANGE.fullmatch(headers.get("Range", "").strip())
+    condition = headers.get("If-Range")
+    if not found or found.group() == "bytes=-":
+        return whole
+    if condition and condition != tag and condition != formatdate(modified // 10**9, usegmt=True):
+        return whole
+    first, last = found.groups()
+    if first:
+        start, end = int(first), min(size, int(last) + 1 if last else size)
+        if last and int(last) < int(first):
+            return whole
+    else:
+        start, end = max(0, size - int(last)), size
+    if start >= end:
+        return HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, 0, 0
+    return HTTPStatus.PARTIAL_CONTENT, start, end

@@ -1,0 +1,60 @@
+"""Who may ask: checks on a request's head, before anything is read or run."""
+
+import ipaddress
+import socket
+from email.message import Message
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from webapp.limits import GIB, MAX_UPLOAD_BYTES
+from webapp.refusal import Refusal
+
+
+def check(method: str, headers: Message) -> int:
+    """Return the length of the body. Raises Refusal (400, 403, 411, 413, 501) for a request that is not welcome."""
+    _check_host(headers)
+    if method == "POST":
+        _check_origin(headers)
+    return _body_length(method, headers)
+
+
+def _check_host(headers: Message) -> None:
+    """A name that is not this machine's own in `Host` means that another site's page leads here (DNS rebinding)."""
+    hosts = headers.get_all("Host", [])
+    name = urlsplit(f"//{hosts[0]}").hostname or "" if len(hosts) == 1 and "@" not in hosts[0] else ""
+    if not _is_own_name(name):
+        raise Refusal(HTTPStatus.FORBIDDEN, "This server answers only to its own name: open it as http://localhost.")
+
+
+def _is_own_name(name: str) -> bool:
+    own = socket.gethostname().lower()
+    if name in ("localhost", own, f"{own}.local"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True  # a page cannot be rebound to an address
+
+
+def _check_origin(headers: Message) -> None:
+    """The page that posts, as the browser names it, must be this server's (OWASP: verify origin with headers)."""
+    origin = headers.get("Origin")
+    foreign = headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
+    if foreign or (origin is not None and urlsplit(origin).netloc != headers["Host"]):
+        raise Refusal(HTTPStatus.FORBIDDEN, "A page of another site cannot send anything here.")
+
+
+def _body_length(method: str, headers: Message) -> int:
+    lengths = headers.get_all("Content-Length", [])
+    if "Transfer-Encoding" in headers:
+        raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "Please send the file with its length, not in chunks.")
+    if not lengths and method == "POST":
+        raise Refusal(HTTPStatus.LENGTH_REQUIRED, "Please send the file with its length.")
+    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+        raise Refusal(HTTPStatus.BAD_REQUEST, "The length of what is sent is not a number.")
+    length = int(lengths[0]) if lengths else 0
+    if length > MAX_UPLOAD_BYTES:
+        limit = MAX_UPLOAD_BYTES // GIB
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"This file is too large: at most {limit} GB can be sent.")
+    return length

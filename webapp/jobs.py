@@ -1,0 +1,192 @@
+"""Jobs: a folder each with a name that nobody guesses, and one small state file, replaced atomically.
+
+uploaded → queued → running → done | failed | cancelled. There is no other database.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from http import HTTPStatus
+from pathlib import Path
+
+from webapp import locks
+from webapp.engines import DEFAULT_MODEL, ENGINES, OPENUNMIX, Engine
+from webapp.folders import DOWNLOADS, UPLOADS
+from webapp.refusal import Refusal
+
+SOURCE = "song.wav"  # the file as it was sent, in its job's folder
+ID = re.compile(r"[0-9a-f]{32}")
+
+# Held for every change of a state; its time tells the worker that something has changed.
+CHANGES = UPLOADS / ".changes"
+
+
+@dataclass
+class Job:
+    """One file on its way. `name` is what the visitor's file was called: to be shown, never to be used as a path."""
+
+    id: str
+    state: str
+    name: str
+    seconds: float  # of audio
+    cut_off: bool = False  # the file holds less than its header promises
+    engine: str = OPENUNMIX.name
+    model: str = DEFAULT_MODEL
+    queue_number: int = 0
+    attempts: int = 0
+    pid: int = 0  # of the separation, while it runs
+    started: float = 0.0  # Unix time, s
+    note: str = ""  # one line for the page
+    error: str = ""  # why it failed, one sentence
+
+    @property
+    def folder(self) -> Path:
+        return UPLOADS / self.id
+
+    @property
+    def source(self) -> Path:
+        return self.folder / SOURCE
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def running_lock(self) -> Path:
+        """Held by the worker and by the separation itself, as long as one of them lives."""
+        return self.folder / ".running"
+
+    @property
+    def outdir(self) -> Path:
+        return DOWNLOADS / self.id
+
+    def stems(self) -> dict[str, Path]:
+        """The finished stems: the name on the page → the file."""
+        if self.state != "done":
+            return {}
+        return {stem.name: self.outdir / stem.path for stem in self.separator().stems}
+
+    def separator(self) -> Engine:
+        return ENGINES[self.engine]
+
+
+def load(job_id: str) -> Job:
+    """Read a job's state. Raises Refusal (404) if there is no such job."""
+    if not ID.fullmatch(job_id):
+        raise _no_such_job()
+    try:
+        state = json.loads((UPLOADS / job_id / "state.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        raise _no_such_job() from None
+    known = {field.name for field in fields(Job)}
+    return Job(**{key: value for key, value in state.items() if key in known})
+
+
+def save(job: Job) -> None:
+    """Replace a job's state atomically; once this returns, neither a kill nor a power cut loses it."""
+    beside = job.folder / "state.json.new"
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump(asdict(job), file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(job.folder / "state.json")
+    _sync_folder(job.folder)
+
+
+@contextmanager
+def changing(job_id: str) -> Iterator[Job]:
+    """Read a job, let the caller change it, and save it, with nobody else between. Raises Refusal (404)."""
+    with locks.exclusive(CHANGES):
+        job = load(job_id)
+        yield job
+        save(job)
+
+
+@contextmanager
+def incoming() -> Iterator[Path]:
+    """A new job's folder, for a file that is being sent; it goes away if the block raises."""
+    folder = UPLOADS / secrets.token_hex(16)
+    folder.mkdir(mode=0o700)
+    lock = locks.acquire(folder / ".incoming")
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        os.close(lock)
+
+
+def admit(folder: Path, name: str, seconds: float, cut_off: bool) -> Job:
+    """Make the checked file in an incoming folder a job: from here on it is not lost."""
+    job = Job(id=folder.name, state="uploaded", name=name, seconds=seconds, cut_off=cut_off)
+    with locks.exclusive(CHANGES):
+        save(job)
+        _sync_folder(UPLOADS)
+    return job
+
+
+def everyone() -> list[Job]:
+    """All jobs, in no order."""
+    jobs = []
+    for entry in os.scandir(UPLOADS):
+        if ID.fullmatch(entry.name):
+            try:
+                jobs.append(load(entry.name))
+            except Refusal:
+                continue  # still coming in, or just gone
+    return jobs
+
+
+def delete(job_id: str) -> Job:
+    """Delete a job and its files; one that runs is marked, and the worker ends and deletes it. Raises Refusal (404)."""
+    with locks.exclusive(CHANGES):
+        job = load(job_id)
+        running = job.state == "running"
+        job.state = "cancelled"
+        save(job)
+        if not running:
+            remove(job_id)
+    return job
+
+
+def remove(job_id: str) -> None:
+    """Remove a job's files. The state goes last: what a kill leaves in the middle is still somebody's."""
+    shutil.rmtree(DOWNLOADS / job_id, ignore_errors=True)
+    folder = UPLOADS / job_id
+    for path in folder.glob("*"):
+        if path.name != "state.json":
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def last_use(job: Job) -> float:
+    """When a job last changed or was last downloaded from, Unix time in seconds."""
+    times = [(job.folder / "state.json").stat().st_mtime]
+    if job.outdir.exists():
+        times.append(job.outdir.stat().st_mtime)
+    return max(times)
+
+
+def touch(job: Job) -> None:
+    """Note that a job is being downloaded from."""
+    os.utime(job.outdir)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open a folder; its rename is in the journal
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _no_such_job() -> Refusal:
+    return Refusal(HTTPStatus.NOT_FOUND, "There is no such file here. It may have been deleted after its time was up.")

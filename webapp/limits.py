@@ -1,0 +1,16 @@
+"""How much is taken, and for how long: defaults that suit a laptop."""
+
+GIB = 1 << 30
+
+MAX_UPLOAD_BYTES = 8 * GIB  # three hours of 96 kHz, 24 bit, stereo are 6.2 GB
+MAX_FORM_BYTES = 64 << 10
+MAX_SCRIPTS = 32  # CGI scripts at a time; one takes about 20 MB
+
+SPARE_DISK_BYTES = 64 << 20  # left free on the disk after an upload
+
+IDLE_SECONDS = 60  # a connection on which nothing moves
+SCRIPT_SECONDS = 60  # a CGI script, beside the time that its body takes
+SLOWEST_UPLOAD = 32 << 10  # bytes a second that a body is given time for
+
+MODEL_RETRY_SECONDS = 600  # before a model that could not be fetched is asked for again
+MAX_ATTEMPTS = 2  # a job that was interrupted is run again once

@@ -1,0 +1,101 @@
+"""The CGI script's side: what was asked (RFC 3875), and how it answers."""
+
+import json
+import os
+import select
+import sys
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from io import BytesIO
+from urllib.parse import parse_qs
+
+from webapp.limits import IDLE_SECONDS, MAX_FORM_BYTES
+from webapp.pages import HTML, JSON, error_body
+from webapp.refusal import Refusal
+
+READ_BYTES = 1 << 20
+UNFORESEEN = "Something went wrong on this machine; the server's log says what."
+
+
+class Request:
+    """The request that started this script."""
+
+    def __init__(self) -> None:
+        self.wants_json = JSON in os.environ.get("HTTP_ACCEPT", "")
+        self.content_type = os.environ.get("CONTENT_TYPE", "")
+        self.content_length = int(os.environ.get("CONTENT_LENGTH") or 0)
+        self._unread = self.content_length
+        self._fields: dict[str, str] | None = None
+
+    def read(self) -> bytes:
+        """The next bytes of the body, empty at its end. Raises Refusal (408, 400) if the sender stalls or leaves."""
+        if not self._unread:
+            return b""
+        if os.name != "nt" and not select.select([0], [], [], IDLE_SECONDS)[0]:
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "Nothing came for a minute, so the sending was given up.")
+        chunk = os.read(0, min(READ_BYTES, self._unread))
+        if not chunk:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "The sending broke off before its end.")
+        self._unread -= len(chunk)
+        return chunk
+
+    def field(self, name: str) -> str:
+        """A field of the query, or of the form that was posted; empty if it is not there."""
+        if self._fields is None:
+            self._fields = self._form() if os.environ["REQUEST_METHOD"] == "POST" else self._query()
+        return self._fields.get(name, "")
+
+    def _query(self) -> dict[str, str]:
+        return {key: values[0] for key, values in parse_qs(os.environ.get("QUERY_STRING", "")).items()}
+
+    def _form(self) -> dict[str, str]:
+        """A form in either of the two encodings that HTML knows."""
+        from multipart import MultipartError, parse_form_data  # here, since pages never need it
+
+        if self.content_length > MAX_FORM_BYTES:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too long.")
+        body = b"".join(iter(self.read, b""))
+        environ = {**os.environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        try:
+            form, _ = parse_form_data(environ, strict=True)
+        except MultipartError:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None
+        return dict(form.iterallitems())
+
+
+def answer(status: HTTPStatus, content_type: str, content: bytes, location: str = "") -> None:
+    """Write a whole answer: the header block, then the content."""
+    head = [f"Status: {status.value} {status.phrase}", f"Content-Type: {content_type}"]
+    head += [f"Content-Length: {len(content)}", "Cache-Control: no-store"]
+    if location:
+        head.append(f"Location: {location}")
+    sys.stdout.buffer.write("\r\n".join([*head, "", ""]).encode("ascii") + content)
+
+
+def answer_page(html: str) -> None:
+    answer(HTTPStatus.OK, HTML, html.encode())
+
+
+def answer_json(content: dict, status: HTTPStatus = HTTPStatus.OK) -> None:
+    answer(status, JSON, (json.dumps(content, ensure_ascii=False) + "\n").encode())
+
+
+def redirect(location: str) -> None:
+    """Send the browser on with a GET (303)."""
+    answer(HTTPStatus.SEE_OTHER, HTML, b"", location)
+
+
+def run(main: Callable[[Request], None]) -> None:
+    """Run a script. A refusal becomes its page; whatever else goes wrong, a plain one, and the log gets the rest."""
+    request = Request()
+    try:
+        main(request)
+    except Refusal as refusal:
+        answer(refusal.status, *error_body(refusal, request.wants_json))
+    except KeyboardInterrupt:
+        sys.exit(1)  # the server was stopped with Ctrl-C, which comes here too
+    except Exception:
+        traceback.print_exc()
+        refusal = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, UNFORESEEN)
+        answer(refusal.status, *error_body(refusal, request.wants_json))

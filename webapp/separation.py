@@ -1,0 +1,56 @@
+"""One separation: an engine's command as a process of its own, from its start to what its end means."""
+
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+
+from webapp import locks
+from webapp.folders import ROOT
+from webapp.jobs import Job
+
+NEW_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
+
+
+class Separation:
+    """A running separation of `job`."""
+
+    def __init__(self, job: Job):
+        """Start the engine's command; what it says goes to the job's log. Raises OSError if it cannot start."""
+        shutil.rmtree(job.outdir, ignore_errors=True)
+        lock = locks.acquire(job.running_lock)
+        try:
+            with job.log.open("wb") as log:
+                self.process = subprocess.Popen(
+                    job.separator().arguments(job.source, job.model, job.outdir),
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=() if os.name == "nt" else (lock,),
+                    **NEW_GROUP,
+                )
+        finally:
+            os.close(lock)
+        self.job_id = job.id
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, negative for a signal, or None while it runs."""
+        return self.process.poll()
+
+    def end(self) -> None:
+        """Kill it and all that it started, and wait until it is gone."""
+        kill_group(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process `pid` and those that it started in its group, if they are there."""
+    with suppress(OSError):
+        if os.name == "nt":
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
+        else:
+            os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,43 @@
+"""Cleaning up: old jobs, and what a kill left without an owner."""
+
+import logging
+import shutil
+import time
+from contextlib import suppress
+
+from webapp import jobs, locks
+from webapp.folders import DOWNLOADS, UPLOADS
+from webapp.refusal import Refusal
+
+INTERVAL_SECONDS = 60.0
+GRACE_SECONDS = 60.0  # a folder that has just been made may not have its lock yet
+
+log = logging.getLogger("worker")
+
+
+def sweep(keep_seconds: float) -> None:
+    """Delete jobs not used for `keep_seconds` that neither wait nor run, and folders that are no job's."""
+    now = time.time()
+    for job in jobs.everyone():
+        with suppress(OSError, Refusal):  # gone meanwhile
+            if job.state not in ("queued", "running") and now - jobs.last_use(job) > keep_seconds:
+                log.info("job %.8s: its time is up, deleted", job.id)
+                jobs.delete(job.id)
+    _sweep_unfinished_uploads(now)
+    _sweep_ownerless_downloads()
+
+
+def _sweep_unfinished_uploads(now: float) -> None:
+    for folder in UPLOADS.iterdir():
+        if not jobs.ID.fullmatch(folder.name) or (folder / "state.json").exists():
+            continue
+        with suppress(OSError):
+            young = abs(now - folder.stat().st_mtime) < GRACE_SECONDS
+            if not young and not locks.is_held(folder / ".incoming"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_ownerless_downloads() -> None:
+    for folder in DOWNLOADS.iterdir():
+        if jobs.ID.fullmatch(folder.name) and not (UPLOADS / folder.name).exists():
+            shutil.rmtree(folder, ignore_errors=True)

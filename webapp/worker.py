@@ -1,0 +1,202 @@
+"""The worker: a process of its own that runs the queue, `python -m webapp.worker`.
+
+The server starts it and holds its stdin; when that ends, the worker puts running jobs back and ends too.
+Only one works on a folder of uploads at a time; another waits until the first has gone.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import threading
+import time
+
+from webapp import jobs, locks, queue, separation, sweep
+from webapp.engines import FALLBACK_MODEL
+from webapp.folders import UPLOADS
+from webapp.jobs import Job
+from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
+from webapp.refusal import Refusal
+from webapp.separation import Separation
+
+POLL_SECONDS = 0.05
+RESCAN_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger("worker")
+
+
+class Worker:
+    """Runs queued jobs, `nb_workers` at a time, in their order."""
+
+    def __init__(self, nb_workers: int, keep_hours: float):
+        self.nb_workers = nb_workers
+        self.keep_seconds = keep_hours * 3600
+        self.running: dict[str, Separation] = {}
+        self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
+        self.seen = (0, 0.0)  # the time of the last change, and of the last look at the jobs
+        self.swept = -float("inf")
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then put back what runs."""
+        while not stop.wait(POLL_SECONDS):
+            try:
+                self._step()
+            except OSError:  # a full disk, say: what could not be written now is written later
+                log.exception("cannot go on for now")
+                stop.wait(RETRY_SECONDS)
+        for job_id, running in self.running.items():
+            running.end()
+            _put_back(job_id)
+
+    def _step(self) -> None:
+        for ended in [one for one in self.running.values() if one.status is not None]:
+            self._finish(ended)
+        if self._something_changed():
+            self._look()
+        if time.monotonic() - self.swept > sweep.INTERVAL_SECONDS:
+            self.swept = time.monotonic()
+            sweep.sweep(self.keep_seconds)
+
+    def _something_changed(self) -> bool:
+        """Whether a job's state changed since the last look, or the last look was long ago."""
+        changed = jobs.CHANGES.stat().st_mtime_ns if jobs.CHANGES.exists() else 0
+        now = time.monotonic()
+        if changed == self.seen[0] and now - self.seen[1] < RESCAN_SECONDS:
+            return False
+        self.seen = (changed, now)
+        return True
+
+    def _look(self) -> None:
+        everyone = jobs.everyone()
+        for job in everyone:
+            if job.state == "cancelled":
+                self._cancel(job)
+            elif job.state == "running" and job.id not in self.running:
+                _recover(job)
+        for job in queue.waiting():
+            if len(self.running) >= self.nb_workers:
+                break
+            self._start(job.id)
+
+    def _start(self, job_id: str) -> None:
+        try:
+            with jobs.changing(job_id) as job:
+                if job.state != "queued":
+                    return
+                self._fall_back_early(job)
+                job.state, job.started, job.attempts = "running", time.time(), job.attempts + 1
+            log.info("job %.8s: separating with %s, attempt %d", job_id, job.model, job.attempts)
+            self.running[job_id] = Separation(job)
+            with jobs.changing(job_id) as job:
+                job.pid = self.running[job_id].process.pid
+        except Refusal:
+            pass  # deleted meanwhile
+        except OSError as error:
+            log.error("job %.8s: cannot start: %s", job_id, error)
+            _fail(job_id, "The separation could not be started; the server's log says why.")
+
+    def _fall_back_early(self, job: Job) -> None:
+        """Do not ask for a model again that could not be had a moment ago."""
+        failed = self.unavailable.get(job.model)
+        if failed is not None and time.monotonic() - failed < MODEL_RETRY_SECONDS:
+            _fall_back(job)
+
+    def _finish(self, ended: Separation) -> None:
+        """Turn the end of a separation into the job's next state."""
+        job_id, status = ended.job_id, ended.status
+        log.info("job %.8s: the separation ended with status %d", job_id, status)
+        try:
+            with jobs.changing(job_id) as job:
+                if job.state == "running":
+                    self._settle(job, status)
+        except Refusal:
+            jobs.remove(job_id)
+        del self.running[job_id]
+
+    def _settle(self, job: Job, status: int) -> None:
+        engine = job.separator()
+        job.pid = 0
+        if status == 0:
+            job.state = "done"
+            if not all(path.is_file() for path in job.stems().values()):
+                job.state, job.error = "failed", engine.sentence(1)
+        elif status == engine.no_model and job.model != FALLBACK_MODEL:
+            self.unavailable[job.model] = time.monotonic()
+            _fall_back(job)
+            job.state, job.attempts = "queued", 0
+        elif status < 0 and job.attempts < MAX_ATTEMPTS:
+            job.state = "queued"
+        else:
+            job.state, job.error = "failed", engine.sentence(status)
+
+    def _cancel(self, job: Job) -> None:
+        running = self.running.pop(job.id, None)
+        if running:
+            running.end()
+        elif locks.is_held(job.running_lock):
+            separation.kill_group(job.pid)
+        jobs.remove(job.id)
+
+
+def _fall_back(job: Job) -> None:
+    job.note = f"The model {job.model} could not be fetched, so the {FALLBACK_MODEL} model was used instead."
+    job.model = FALLBACK_MODEL
+
+
+def _recover(job: Job) -> None:
+    """A job that ran under a worker that is no more: end what is left of it, and run it again once."""
+    if locks.is_held(job.running_lock):
+        if job.pid:
+            separation.kill_group(job.pid)
+        return  # the next look finds it gone
+    with jobs.changing(job.id) as job:
+        job.pid = 0
+        if job.attempts < MAX_ATTEMPTS:
+            job.state = "queued"
+        else:
+            job.state, job.error = "failed", "The separation was interrupted twice. You can start it again."
+    log.info("job %.8s: was interrupted, now %s", job.id, job.state)
+
+
+def _put_back(job_id: str) -> None:
+    """The server stops: the job keeps its place, and the attempt does not count."""
+    try:
+        with jobs.changing(job_id) as job:
+            if job.state == "running":
+                job.state, job.pid, job.attempts = "queued", 0, job.attempts - 1
+    except Refusal:
+        pass
+
+
+def _fail(job_id: str, sentence: str) -> None:
+    with jobs.changing(job_id) as job:
+        job.state, job.error = "failed", sentence
+
+
+def _stop_with_the_server(stop: threading.Event) -> None:
+    while os.read(0, 1):
+        pass
+    stop.set()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run the queue of separations. The server starts this.")
+    parser.add_argument("--workers", type=int, default=1, help="separations at a time")
+    parser.add_argument("--keep-hours", type=float, default=24, help="how long finished files stay")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server hears Ctrl-C and ends this process in order
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_stop_with_the_server, args=(stop,), daemon=True).start()
+    lock = None
+    while lock is None and not stop.wait(POLL_SECONDS):
+        lock = locks.acquire(UPLOADS / ".worker", wait=False)
+    if lock is not None:
+        Worker(arguments.workers, arguments.keep_hours).run(stop)
+
+
+if __name__ == "__main__":
+    main()
