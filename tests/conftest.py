@@ -1,0 +1,119 @@
+"""A real server on a free port, over a copy of the project in a folder of its own, and sounds to send to it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.client import Client
+
+PROJECT = Path(__file__).resolve().parent.parent
+CODE = ("server.py", "cgi-bin", "static", "webapp", "openunmix_models")
+SAMPLE_RATE = 44100
+
+
+class RunningServer:
+    """The real server as a process, over `home`, a copy of the project."""
+
+    def __init__(self, home: Path, *options: str):
+        self.home = home
+        self.options = options
+        self.port = _free_port()
+        self.log = home / "server.log"
+
+    def start(self) -> "RunningServer":
+        # A proxy that refuses every connection keeps the published weights, and all else outside, out of the tests.
+        environment = os.environ | {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(self.home / "server.py"), "--port", str(self.port), *self.options],
+                cwd=self.home.parent,  # any folder but its own
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait_until_it_answers()
+        return self
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End the server as Ctrl-C would."""
+        self.process.send_signal(2)
+        self.process.wait(10)
+
+    def client(self) -> Client:
+        return Client(self.port)
+
+    def _wait_until_it_answers(self) -> None:
+        for _ in range(200):
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+
+def copy_project(home: Path) -> Path:
+    """Copy what runs into `home`, so that a test's uploads are its own."""
+    for name in CODE:
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, home / name, ignore=shutil.ignore_patterns("__pycache__", "umx*"))
+        else:
+            shutil.copy(PROJECT / name, home / name)
+    return home
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server of this test's own, which it may kill and start again."""
+    running = RunningServer(copy_project(tmp_path)).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """A server for the tests of one module that leave it as it was."""
+    running = RunningServer(copy_project(tmp_path_factory.mktemp("project"))).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(shared_server) -> Client:
+    return shared_server.client()
+
+
+@pytest.fixture(scope="session")
+def song(tmp_path_factory):
+    """Make a .wav of `seconds`: a gliding tone over chords and noise, 16 bit stereo unless told otherwise."""
+    folder = tmp_path_factory.mktemp("songs")
+
+    def make(seconds=2.0, name="song.wav", channels=2, sample_rate=SAMPLE_RATE, **options) -> Path:
+        time_ = np.arange(round(seconds * sample_rate)) / sample_rate
+        rng = np.random.default_rng(7)
+        voice = 0.3 * np.sin(2 * np.pi * (220 + 40 * np.sin(2 * np.pi * 0.5 * time_)) * time_)
+        music = 0.1 * np.sign(np.sin(2 * np.pi * 110 * time_)) + 0.02 * rng.standard_normal(time_.size)
+        samples = np.stack([voice + music, voice - 0.5 * music], axis=1)[:, :channels]
+        soundfile.write(folder / name, samples, sample_rate, **options)
+        return folder / name
+
+    return make
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
