@@ -20,9 +20,9 @@ HEADINGS = {
 }
 
 
-def page(name: str, **blanks: object) -> str:
-    """The page `static/<name>` with each `$blank` replaced by its value, made safe for HTML."""
-    template = string.Template((STATIC / name).read_text("utf-8"))
+def page(file_name: str, /, **blanks: object) -> str:
+    """The page `static/<file_name>` with each `$blank` replaced by its value, made safe for HTML."""
+    template = string.Template((STATIC / file_name).read_text("utf-8"))
     return template.substitute({key: html.escape(str(value)) for key, value in blanks.items()})
 
 
