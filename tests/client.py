@@ -1,6 +1,7 @@
 """A small HTTP client for the tests: what a browser or a program would send, and also what they never would."""
 
 import http.client
+import io
 import json
 import socket
 import time
@@ -87,6 +88,19 @@ class Client:
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def raw_get(self, target: str, *headers: str, method: str = "GET") -> Reply:
+        """Ask for a target that no honest client would write, byte by byte as it stands."""
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
+        return parse(self.raw("\r\n".join(lines).encode("latin-1")))
+
+
+def parse(answer: bytes) -> Reply:
+    """A whole answer, as it came."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status_line, _, lines = head.partition(b"\r\n")
+    headers = http.client.parse_headers(io.BytesIO(lines + b"\r\n\r\n"))
+    return Reply(int(status_line.split()[1]), headers, body)
 
 
 def multipart(content: bytes, name: str) -> bytes:
