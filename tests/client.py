@@ -105,11 +105,15 @@ def parse(answer: bytes) -> Reply:
 
 def multipart(content: bytes, name: str) -> bytes:
     """A form with one file, as browsers write it."""
-    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()
     head = (
         b'Content-Disposition: form-data; name="filename"; filename="'
-        + quoted
+        + quoted(name)
         + b'"\r\nContent-Type: audio/wav\r\n\r\n'
     )
     edge = b"--" + BOUNDARY.encode()
     return edge + b"\r\n" + head + content + b"\r\n" + edge + b"--\r\n"
+
+
+def quoted(name: str) -> bytes:
+    """A file's name as browsers write it in a form (WHATWG HTML, multipart/form-data)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()
