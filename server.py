@@ -208,7 +208,7 @@ class Handler(CGIHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-        if self.command == "POST":
+        if self.command not in ("GET", "HEAD"):
             self._linger()
 
     def _linger(self) -> None:

@@ -1,6 +1,7 @@
 """A small HTTP client for the tests: what a browser or a program would send, and also what they never would."""
 
 import http.client
+import io
 import json
 import socket
 import time
@@ -88,14 +89,31 @@ class Client:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
+    def raw_get(self, target: str, *headers: str, method: str = "GET") -> Reply:
+        """Ask for a target that no honest client would write, byte by byte as it stands."""
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
+        return parse(self.raw("\r\n".join(lines).encode("latin-1")))
+
+
+def parse(answer: bytes) -> Reply:
+    """A whole answer, as it came."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status_line, _, lines = head.partition(b"\r\n")
+    headers = http.client.parse_headers(io.BytesIO(lines + b"\r\n\r\n"))
+    return Reply(int(status_line.split()[1]), headers, body)
+
 
 def multipart(content: bytes, name: str) -> bytes:
     """A form with one file, as browsers write it."""
-    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()
     head = (
         b'Content-Disposition: form-data; name="filename"; filename="'
-        + quoted
+        + quoted(name)
         + b'"\r\nContent-Type: audio/wav\r\n\r\n'
     )
     edge = b"--" + BOUNDARY.encode()
     return edge + b"\r\n" + head + content + b"\r\n" + edge + b"--\r\n"
+
+
+def quoted(name: str) -> bytes:
+    """A file's name as browsers write it in a form (WHATWG HTML, multipart/form-data)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests import double
 from tests.client import Client
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -76,6 +77,33 @@ def copy_project(home: Path) -> Path:
 
 
 @pytest.fixture
+def home(tmp_path) -> Path:
+    """A copy of the project of this test's own, which it may change before it starts a server over it."""
+    return copy_project(tmp_path)
+
+
+@pytest.fixture
+def serve(home):
+    """Start a server over `home`: the real one, with options. All are killed at the end."""
+    started = []
+
+    def start(*options: str) -> RunningServer:
+        started.append(RunningServer(home, *options).start())
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()
+
+
+@pytest.fixture
+def quick_home(home) -> Path:
+    """A copy of the project with an engine that does at once, or as slowly as is ordered, nothing worth hearing."""
+    double.put_in(home)
+    return home
+
+
+@pytest.fixture
 def server(tmp_path):
     """A server of this test's own, which it may kill and start again."""
     running = RunningServer(copy_project(tmp_path)).start()
@@ -87,6 +115,16 @@ def server(tmp_path):
 def shared_server(tmp_path_factory):
     """A server for the tests of one module that leave it as it was."""
     running = RunningServer(copy_project(tmp_path_factory.mktemp("project"))).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def quick_server(tmp_path_factory):
+    """A server for one module's tests, with the engine double."""
+    home = copy_project(tmp_path_factory.mktemp("project"))
+    double.put_in(home)
+    running = RunningServer(home).start()
     yield running
     running.stop()
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from webapp.refusal import Refusal
 
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, disposition: str = "inline") -> None:
@@ -25,7 +25,7 @@ def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, di
         if _is_known(handler.headers, tag, modified):
             status, start, end = HTTPStatus.NOT_MODIFIED, 0, 0
         else:
-            status, start, end = _part(handler.headers, tag, modified, size)
+            status, start, end = _part(handler, tag, modified, size)
         _send_head(handler, status, (start, end, size), tag, modified)
         handler.send_header("Content-Type", content_type)
         handler.send_header("Content-Disposition", disposition)
@@ -68,16 +68,16 @@ def _is_since(date: str | None, modified: int) -> bool:
         return False
     try:
         return modified // 10**9 <= parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
 
 
-def _part(headers, tag: str, modified: int, size: int) -> tuple[HTTPStatus, int, int]:
+def _part(handler: BaseHTTPRequestHandler, tag: str, modified: int, size: int) -> tuple[HTTPStatus, int, int]:
     """The status, and the start and end of what is to be sent. More than one range is answered with the whole."""
     whole = (HTTPStatus.OK, 0, size)
-    found = ONE_RANGE.fullmatch(headers.get("Range", "").strip())
-    condition = headers.get("If-Range")
-    if not found or found.group() == "bytes=-":
+    found = ONE_RANGE.fullmatch(handler.headers.get("Range", "").strip())
+    condition = handler.headers.get("If-Range")
+    if handler.command != "GET" or not found or found.group() == "bytes=-":
         return whole
     if condition and condition != tag and condition != formatdate(modified // 10**9, usegmt=True):
         return whole

@@ -1,13 +1,16 @@
 """Who may ask: checks on a request's head, before anything is read or run."""
 
 import ipaddress
+import re
 import socket
 from email.message import Message
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from webapp.limits import GIB, MAX_UPLOAD_BYTES
 from webapp.refusal import Refusal
+
+HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d*)?", re.ASCII | re.IGNORECASE)  # RFC 3986, 3.2.2
+LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
 def check(method: str, headers: Message) -> int:
@@ -21,8 +24,8 @@ def check(method: str, headers: Message) -> int:
 def _check_host(headers: Message) -> None:
     """A name that is not this machine's own in `Host` means that another site's page leads here (DNS rebinding)."""
     hosts = headers.get_all("Host", [])
-    name = urlsplit(f"//{hosts[0]}").hostname or "" if len(hosts) == 1 and "@" not in hosts[0] else ""
-    if not _is_own_name(name):
+    found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if not found or not _is_own_name((found[1] or found[2]).lower()):
         raise Refusal(HTTPStatus.FORBIDDEN, "This server answers only to its own name: open it as http://localhost.")
 
 
@@ -41,7 +44,8 @@ def _check_origin(headers: Message) -> None:
     """The page that posts, as the browser names it, must be this server's (OWASP: verify origin with headers)."""
     origin = headers.get("Origin")
     foreign = headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
-    if foreign or (origin is not None and urlsplit(origin).netloc != headers["Host"]):
+    host = headers["Host"]
+    if foreign or origin not in (None, f"http://{host}", f"https://{host}"):
         raise Refusal(HTTPStatus.FORBIDDEN, "A page of another site cannot send anything here.")
 
 
@@ -51,7 +55,7 @@ def _body_length(method: str, headers: Message) -> int:
         raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "Please send the file with its length, not in chunks.")
     if not lengths and method == "POST":
         raise Refusal(HTTPStatus.LENGTH_REQUIRED, "Please send the file with its length.")
-    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+    if len(lengths) > 1 or not all(map(LENGTH.fullmatch, lengths)):
         raise Refusal(HTTPStatus.BAD_REQUEST, "The length of what is sent is not a number.")
     length = int(lengths[0]) if lengths else 0
     if length > MAX_UPLOAD_BYTES:

@@ -4,12 +4,13 @@ import struct
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import BinaryIO
 
 from webapp.refusal import Refusal
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")
 MAX_CHANNELS = 2
-UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # what a program writes that streams a WAV and never comes back to its head
+OPEN_LENGTH = 0xFFFFFFFF  # what a program writes that streams a WAV and never comes back to its head
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ def check(path: Path) -> Sound:
 
     if path.stat().st_size == 0:
         raise _refusal("This file is empty.")
+    _open_unwritten_length(path)
     try:
         info = soundfile.info(path)
     except soundfile.SoundFileError:
@@ -39,22 +41,38 @@ def check(path: Path) -> Sound:
     return Sound(seconds=info.frames / info.samplerate, cut_off=_is_cut_off(path))
 
 
+def _open_unwritten_length(path: Path) -> None:
+    """A program that streams may also leave the length of its samples at 0, which libsndfile takes for silence."""
+    with path.open("r+b") as file:
+        head = file.read(12)
+        start, promised = _find_data(file)
+        if start and promised == 0 and struct.unpack("<4xI4x", head)[0] + 8 <= start:
+            file.seek(start - 4)
+            file.write(struct.pack("<I", OPEN_LENGTH))
+
+
 def _is_cut_off(path: Path) -> bool:
-    """Whether the file ends before its `data` chunk does (RIFF, and RF64 of EBU Tech 3306)."""
-    size = path.stat().st_size
+    """Whether the file ends before its samples do."""
     with path.open("rb") as file:
-        file.seek(12)
-        long_data = 0
-        while len(head := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"ds64" and length >= 16:
-                long_data = struct.unpack("<8xQ", file.read(16))[0]
-                length -= 16
-            if name == b"data":
-                promised = long_data or (0 if length in UNKNOWN_LENGTHS else length)
-                return file.tell() + promised > size
-            file.seek(length + length % 2, 1)
-    return False
+        start, promised = _find_data(file)
+    return promised != OPEN_LENGTH and start + promised > path.stat().st_size
+
+
+def _find_data(file: BinaryIO) -> tuple[int, int]:
+    """Where the samples begin, and how many bytes of them the head promises (RIFF, and RF64 of EBU Tech 3306)."""
+    file.seek(0)
+    order = ">" if file.read(4) == b"RIFX" else "<"
+    file.seek(12)
+    long_data = 0
+    while len(head := file.read(8)) == 8:
+        name, length = struct.unpack(f"{order}4sI", head)
+        if name == b"data":
+            return file.tell(), long_data or length
+        after = file.tell() + length + length % 2
+        if name == b"ds64":
+            long_data = int.from_bytes(file.read(16)[8:], "little")
+        file.seek(after)
+    return 0, 0
 
 
 def _refusal(sentence: str) -> Refusal:

@@ -19,7 +19,7 @@ from webapp.script import Request
 FIELD = "filename"  # as the thesis's form calls it
 MAX_PARTS = 4
 UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )  # controls, and marks that turn text round
 
 
@@ -48,10 +48,11 @@ def _store(request: Request, path: Path) -> str:
     """Write the file's part of the body to `path`, on the disk for good, and return the name that it was sent under."""
     name = None
     in_file = False
-    parser = PushMultipartParser(
-        _boundary(request.content_type), request.content_length, max_segment_count=MAX_PARTS, strict=True
-    )
+    boundary = _boundary(request.content_type)
     try:
+        # Not strict: that refuses what stands behind the last boundary, be it the line end that all browsers send,
+        # whenever it comes in a piece of its own.
+        parser = PushMultipartParser(boundary, request.content_length, max_segment_count=MAX_PARTS)
         with parser, _DurableFile(path) as file:
             while chunk := request.read():
                 for event in parser.parse(chunk):
@@ -60,13 +61,19 @@ def _store(request: Request, path: Path) -> str:
                     elif isinstance(event, (bytes, bytearray)):
                         if in_file:
                             file.write(event)
-                    elif event.name == FIELD and event.filename and name is None:
+                    elif event.name == FIELD and event.filename:
+                        _check_first(name)
                         name, in_file = event.filename, True
     except MultipartError:
         raise Refusal(HTTPStatus.BAD_REQUEST, "What was sent is not a form with a file in it.") from None
     if name is None:
         raise Refusal(HTTPStatus.BAD_REQUEST, "No file was chosen. Please go back and choose a .wav file.")
     return shown_name(name)
+
+
+def _check_first(name: str | None) -> None:
+    if name is not None:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "Please send one file at a time.")
 
 
 class _DurableFile:

@@ -1,0 +1,24 @@
+"""The test's side of the engine double: put it in a copy of the project, give it orders, read what it did."""
+
+import json
+import shutil
+from pathlib import Path
+
+LONG = 1000.0  # seconds; a test lets go of it by ordering less
+
+
+def put_in(home: Path) -> None:
+    shutil.copy(Path(__file__).with_name("engine_double.py"), home / "openunmix_models" / "__main__.py")
+    order(home)
+
+
+def order(home: Path, seconds: float = 0.1, status: int = 0) -> None:
+    beside = home / "engine.json.new"
+    beside.write_text(json.dumps({"seconds": seconds, "status": status}))
+    beside.replace(home / "engine.json")
+
+
+def deeds(home: Path) -> list[tuple[str, str]]:
+    """What the engine did so far: (job, "starts" | "overlaps" | "ends")."""
+    log = home / "engine.log"
+    return [tuple(line.split()) for line in log.read_text().splitlines()] if log.exists() else []

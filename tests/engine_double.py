@@ -1,0 +1,49 @@
+"""Stands in for the command that separates: the same contract, but as slow and with such an end as a test says.
+
+The orders are in engine.json, which it reads again and again; what it did goes to engine.log, one line each.
+"""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from webapp import locks
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    source, options = Path(sys.argv[1]), dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+    job = source.parent.name
+    _note(job, "starts" if locks.acquire(HOME / f"{job}.lock", wait=False) is not None else "overlaps")
+    _work(time.monotonic())
+    status = _orders().get("status", 0)
+    if status == 0:
+        outdir = Path(options["--outdir"]) / source.stem
+        outdir.mkdir(parents=True)
+        for stem in (options["--targets"], options["--residual"]):
+            shutil.copy(source, outdir / f"{stem}.wav")
+    _note(job, "ends")
+    return status
+
+
+def _work(begin: float) -> None:
+    while (part := (time.monotonic() - begin) / _orders()["seconds"]) < 1:
+        sys.stderr.write(f"\rseparating: {100 * part:3.0f}%|")
+        sys.stderr.flush()
+        time.sleep(0.02)
+
+
+def _orders() -> dict:
+    return json.loads((HOME / "engine.json").read_text())
+
+
+def _note(job: str, what: str) -> None:
+    with (HOME / "engine.log").open("a") as log:
+        log.write(f"{job} {what}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
