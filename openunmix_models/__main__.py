@@ -4,26 +4,50 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from .errors import InputError, SeparatorError
-from .weights import check_model, model_folder, model_targets
+from .weights import have_weights, model_folder, model_statuses, model_targets
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is the error's own, see errors.py."""
-    args = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    commands = {"fetch": (_fetch_parser, _fetch), "list": (_list_parser, _list)}
     try:
-        return _separate_all(args)
+        if argv and argv[0] in commands:
+            parser, run = commands[argv[0]]
+            return run(parser().parse_args(argv[1:]))
+        return _separate_all(_parser().parse_args(argv))
     except SeparatorError as error:
         return _tell(error)
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    folder = model_folder(args.model)
+    have_weights(folder, args.targets or model_targets(folder))
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    statuses = [asdict(status) for status in model_statuses(args.targets)]
+    if args.json:
+        print(json.dumps(statuses, indent=2))
+        return 0
+    for status in statuses:
+        here = "on disk" if status["on_disk"] else f"{status['bytes_to_fetch'] / 1e6:.0f} MB to fetch"
+        print(
+            f"{status['name']}: {status['description']}. {', '.join(status['targets'])}; {here}; {status['licence']}."
+        )
+    return 0
 
 
 def _separate_all(args: argparse.Namespace) -> int:
     folder = model_folder(args.model)
     args.targets = args.targets or model_targets(folder)
     _check_arguments(args)
-    check_model(folder, args.targets)
+    have_weights(folder, args.targets, args.offline)
     from .network import load_model  # only now: torch takes seconds
 
     model = load_model(folder, args.targets, _device(args))
@@ -86,7 +110,12 @@ def _aggregate(text: str) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="openunmix_models", description="Separate music with Open-Unmix.")
+    parser = argparse.ArgumentParser(
+        prog="python -m openunmix_models",
+        description="Separate music with Open-Unmix.",
+        epilog="Also: `fetch MODEL` fetches a model ahead of time, `list` shows the models known by name."
+        " A file of such a name is given as ./fetch.",
+    )
     add = parser.add_argument
     add("input", nargs="+", help="audio files")
     add("--model", default="umx", help="a model's name or the path of its folder (default: umx)")
@@ -97,10 +126,27 @@ def _parser() -> argparse.ArgumentParser:
     add("--duration", type=float, help="seconds to separate (default, or negative: to the end)")
     add("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute (default: auto)")
     add("--no-cuda", action="store_true", help="the same as --device cpu")
+    add("--offline", action="store_true", help="do not fetch weights that are missing")
     add("--niter", type=int, default=1, help="iterations of the Wiener filter (default: 1)")
     add("--wiener-win-len", type=int, default=300, help="frames that the filter treats at a time (default: 300)")
     add("--residual", metavar="NAME", help="write the mixture minus all targets as a stem of this name")
     add("--aggregate", type=_aggregate, metavar="JSON", help='stems as sums of targets: {"music": ["drums", "bass"]}')
+    return parser
+
+
+def _fetch_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m openunmix_models fetch", description="Fetch published weights.")
+    parser.add_argument("model", help="umx, umxhq or umxl")
+    parser.add_argument("--targets", nargs="+", help="those alone (default: all)")
+    return parser
+
+
+def _list_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m openunmix_models list", description="Show the models known by name."
+    )
+    parser.add_argument("--targets", nargs="+", help="on disk or not: look at these alone (default: all)")
+    parser.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 
