@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .download import download, locked, reach
 from .errors import DiskError, InputError, WeightsError
 
 MODELS = Path(__file__).resolve().parent
@@ -176,6 +175,7 @@ def _has_weights(folder: Path, target: str) -> bool:
 
 def _fetch(folder: Path, published: Published, targets: Sequence[str]) -> None:
     """Fetch what is missing; a second process waits for the first and then finds it done."""
+    from .download import locked, reach  # not needed, and so not paid for, when the weights are there
 
     def wait() -> None:
         print(f"waiting for another process that fetches {folder.name}", file=sys.stderr)
@@ -206,7 +206,9 @@ def _replace_json(path: Path, value: dict) -> None:
 
 
 def _fetch_weights(folder: Path, published: Published, targets: Sequence[str]) -> None:
-    from tqdm import tqdm  # for those who fetch only: it takes 50 ms to import
+    from tqdm import tqdm
+
+    from .download import download
 
     total = len(targets) * published.nb_bytes
     with tqdm(desc=f"fetching {folder.name}", total=total, unit="B", unit_scale=True, mininterval=0.2) as bar:
