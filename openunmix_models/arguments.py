@@ -59,7 +59,7 @@ def check_arguments(args: Namespace) -> None:
     if len(args.targets) == 1 and not args.residual and args.niter > 0:
         raise InputError("One target alone cannot be refined: add --residual, or say --niter 0.")
     stems = [Path(path).stem for path in args.input]
-    if args.outdir and len(set(stems)) < len(stems):
+    if len(set(stems)) < len(stems):
         raise InputError("Two of the files have the same name, and their stems would have the same place.")
 
 
