@@ -32,7 +32,7 @@ def hand_over(args: Namespace) -> int | None:
         return None
     request = vars(args) | {"cwd": str(Path.cwd())}
     try:
-        for connection in _connections(_folder(), args.keep_warm):
+        for connection in _connections(_folder()):
             with connection:
                 if _is_taken(connection, request):
                     return next(iter(connection.recv(1)), None)
@@ -79,14 +79,14 @@ def _code() -> tuple:
     return sys.executable, sys.version, [(str(path), path.stat().st_mtime_ns) for path in files]
 
 
-def _connections(folder: Path, minutes: float) -> Iterator[socket.socket]:
+def _connections(folder: Path) -> Iterator[socket.socket]:
     """A connection to each process that waits, and at last to a new one."""
     for path in folder.glob(f"{_fingerprint()}-*.sock"):
         try:
             yield _connect(path)
         except OSError:  # it was killed
             path.unlink(missing_ok=True)
-    yield _start(folder, minutes)
+    yield _start(folder)
 
 
 def _connect(path: Path) -> socket.socket:
@@ -99,13 +99,13 @@ def _connect(path: Path) -> socket.socket:
     return connection
 
 
-def _start(folder: Path, minutes: float) -> socket.socket:
+def _start(folder: Path) -> socket.socket:
     """Start a process that waits, and connect to it. It inherits its socket, so that there is no waiting for it."""
     import subprocess
 
     path = folder / f"{_fingerprint()}-{os.getpid()}.sock"
     with _listen(path) as listener:
-        command = [sys.executable, "-m", "openunmix_models.warm", str(path), str(listener.fileno()), str(minutes)]
+        command = [sys.executable, "-m", "openunmix_models.warm", str(path), str(listener.fileno())]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.Popen(command, cwd=PACKAGE.parent, pass_fds=[listener.fileno()], start_new_session=True, **quiet)
         return _connect(path)
@@ -119,24 +119,24 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _serve(path: Path, listener: socket.socket, minutes: float) -> None:
-    """Wait for jobs and do them, until none came for `minutes` or this process is out of date."""
+def _serve(path: Path, listener: socket.socket) -> None:
+    """Wait for jobs and do them, until none came for the minutes that the last one asked for, or the code changed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    code = _code()
+    code, seconds = _code(), TAKE_SECONDS
     try:
-        while connection := _accept(path, listener, code, minutes):
+        while connection := _accept(path, listener, code, seconds):
             path.unlink(missing_ok=True)
             listener.close()
             with connection:
-                _work(connection)
+                seconds = 60 * _work(connection)
             listener = _listen(path)
     finally:
         path.unlink(missing_ok=True)
 
 
-def _accept(path: Path, listener: socket.socket, code: tuple, minutes: float) -> socket.socket | None:
+def _accept(path: Path, listener: socket.socket, code: tuple, seconds: float) -> socket.socket | None:
     listener.settimeout(LOOK_SECONDS)
-    until = time.monotonic() + 60 * minutes
+    until = time.monotonic() + seconds
     while time.monotonic() < until and path.exists() and _is_current(code):
         with suppress(TimeoutError):
             return listener.accept()[0]
@@ -150,8 +150,8 @@ def _is_current(code: tuple) -> bool:
         return False
 
 
-def _work(connection: socket.socket) -> None:
-    """Do one job as the command would: in its folder, with its stdout and stderr."""
+def _work(connection: socket.socket) -> float:
+    """Do one job as the command would, in its folder, with its stdout and stderr; returns the minutes to stay."""
     from . import job
 
     args, descriptors = _take(connection)
@@ -166,6 +166,7 @@ def _work(connection: socket.socket) -> None:
         done.set()
         with suppress(OSError):
             connection.sendall(bytes([status]))
+        return args.keep_warm
     finally:
         os.chdir(PACKAGE.parent)
         _point(ours)
@@ -199,4 +200,4 @@ def _point(descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])), float(sys.argv[3]))
+    _serve(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))

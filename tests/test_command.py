@@ -1,4 +1,4 @@
-"""The command's arguments and exit statuses: what is wrong with a request is told in one sentence, before torch loads."""
+"""The command's arguments and exit statuses: what is wrong with a request is told in one sentence, and soon."""
 
 import numpy as np
 import pytest

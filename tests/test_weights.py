@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -139,6 +140,14 @@ def test_a_part_longer_than_the_file_is_not_kept(folder, server):
     with pytest.raises(WeightsError):
         weights.have_weights(folder, ["vocals"])
     weights.have_weights(folder, ["vocals"])
+
+
+def test_a_proxy_is_asked_in_the_server_s_place(folder, server, monkeypatch):
+    published = replace(weights.PUBLISHED["tiny"], record="http://models.invalid/records/1")
+    monkeypatch.setitem(weights.PUBLISHED, "tiny", published)
+    monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{server.server_port}")
+    weights.have_weights(folder, ["vocals"])
+    assert server.asked == [None]
 
 
 def test_an_answer_that_is_an_error_is_told(folder, server):
