@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, getproxies, proxy_bypass, urlopen
+from urllib.request import Request, build_opener, getproxies, proxy_bypass
 
 from .errors import DiskError, WeightsError
 
@@ -143,7 +143,7 @@ def _receive(url: str, part: Path, progress: Progress) -> None:
 def _open(url: str, offset: int, part: Path) -> http.client.HTTPResponse:
     request = Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})
     try:
-        return urlopen(request, timeout=STALL_SECONDS)
+        return build_opener().open(request, timeout=STALL_SECONDS)
     except HTTPError as error:
         if error.code == 416:  # longer than the whole file: of no use
             part.unlink(missing_ok=True)
