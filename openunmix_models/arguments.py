@@ -21,7 +21,7 @@ def separate_parser() -> ArgumentParser:
     add("--model", default="umx", help="a model's name or the path of its folder (default: umx)")
     add("--targets", nargs="+", help="what to estimate (default: all that the model knows)")
     add("--outdir", help="stems go to <outdir>/<input's name>/ (default: <input's name>_<model>/)")
-    add("--ext", default=".wav", choices=[".wav", ".flac"], help="format of the stems")
+    add("--ext", default=".wav", choices=[".wav", ".flac", ".w64"], help="format of the stems")
     add("--start", type=float, default=0.0, help="seconds to leave out at the beginning")
     add("--duration", type=float, help="seconds to separate (default, or negative: to the end)")
     add("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute (default: auto)")
@@ -29,7 +29,9 @@ def separate_parser() -> ArgumentParser:
     add("--offline", action="store_true", help="do not fetch weights that are missing")
     add("--keep-warm", type=float, default=0.0, metavar="MINUTES", help="let a process wait so long for the next job")
     add("--niter", type=int, default=1, help="iterations of the Wiener filter (default: 1)")
-    add("--wiener-win-len", type=int, default=300, help="frames that the filter treats at a time (default: 300)")
+    add(
+        "--wiener-win-len", type=int, default=300, help="frames that the filter treats at a time, 0: all (default: 300)"
+    )
     add("--residual", metavar="NAME", help="write the mixture minus all targets as a stem of this name")
     add("--aggregate", type=_aggregate, metavar="JSON", help='stems as sums of targets: {"music": ["drums", "bass"]}')
     add("--verbose", action="store_true", help="say where it computes")
@@ -68,7 +70,7 @@ def _check_numbers(args: Namespace) -> None:
         raise InputError(f"--start cannot be {args.start}.")
     if args.niter < 0:
         raise InputError(f"--niter cannot be {args.niter}.")
-    if args.wiener_win_len is not None and args.wiener_win_len < 1:
+    if args.wiener_win_len < 0:
         raise InputError(f"--wiener-win-len cannot be {args.wiener_win_len}.")
 
 

@@ -28,7 +28,7 @@ STARTER = ["--model", "starter", "--residual", "music"]
         ([*STARTER, "--aggregate", '{"a/b": ["vocals"]}'], "cannot be called 'a/b'"),
         ([*STARTER, "--aggregate", '{"all": ["vocals", "drums"]}'], "drums, which is not estimated"),
         ([*STARTER, "--niter", "-1"], "--niter"),
-        ([*STARTER, "--wiener-win-len", "0"], "--wiener-win-len"),
+        ([*STARTER, "--wiener-win-len", "-1"], "--wiener-win-len"),
         ([*STARTER, "--start", "-1"], "--start"),
         ([*STARTER, "--start", "nan"], "--start"),
         (["elsewhere/song.wav", *STARTER], "the same name"),
