@@ -1,42 +1,225 @@
-"""Models by name: where a model's files lie. Never imports torch, so that a missing model is told at once."""
+"""Models by name: what is known of them, where their files lie, and how these come there. Never imports torch.
+
+A model is a folder in Open-Unmix's own format: separator.json, and for each target <target>.json and
+<target>.pth or <target>-<hash>.pth.
+"""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from .errors import InputError, WeightsError
+from .errors import DiskError, InputError, WeightsError
 
-MODELS = Path(__file__).parent
+MODELS = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model whose weights are published: `files` by target, each named with the first digits of its SHA-256."""
+
+    description: str
+    licence: str
+    record: str
+    hidden_size: int
+    nb_bytes: int  # of one target, about
+    files: Mapping[str, str]
+
+
+# Addresses and hashes are those of openunmix 1.3.0, `openunmix/__init__.py`; n_fft and the like are the same for all.
+PUBLISHED = {
+    "umx": Published(
+        description="Open-Unmix, trained on MUSDB18 (up to 16 kHz)",
+        licence="MIT, as its packagers state it; the record's page decides",
+        record="https://zenodo.org/records/3370486",
+        hidden_size=512,
+        nb_bytes=35_600_000,
+        files={
+            "vocals": "vocals-c8df74a5.pth",
+            "drums": "drums-5a48008b.pth",
+            "bass": "bass-646024d3.pth",
+            "other": "other-f8e132cc.pth",
+        },
+    ),
+    "umxhq": Published(
+        description="Open-Unmix, trained on MUSDB18-HQ",
+        licence="MIT, as its packagers state it; the record's page decides",
+        record="https://zenodo.org/records/3370489",
+        hidden_size=512,
+        nb_bytes=35_600_000,
+        files={
+            "vocals": "vocals-b62c91ce.pth",
+            "drums": "drums-9619578f.pth",
+            "bass": "bass-8d85a5bd.pth",
+            "other": "other-b52fbbf7.pth",
+        },
+    ),
+    "umxl": Published(
+        description="Open-Unmix, larger, trained on extra data: the best of the three",
+        licence="CC BY-NC-SA 4.0: not for commercial use",
+        record="https://zenodo.org/records/5069601",
+        hidden_size=1024,
+        nb_bytes=113_000_000,
+        files={
+            "vocals": "vocals-bccbd9aa.pth",
+            "drums": "drums-69e0ebd4.pth",
+            "bass": "bass-2ca1ce51.pth",
+            "other": "other-c8c5b3e6.pth",
+        },
+    ),
+}
+# Models of this repository: description, licence.
+OURS = {"starter": ("A small Open-Unmix for vocals that comes with this project, trained on made-up music", "MIT")}
+SEPARATOR = {"sample_rate": 44100.0, "nfft": 4096, "nhop": 1024, "nb_channels": 2}
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `list` tells of a model, as far as the targets in question go."""
+
+    name: str
+    description: str
+    licence: str
+    targets: list[str]
+    on_disk: bool
+    bytes_to_fetch: int
 
 
 def model_folder(model: str) -> Path:
-    """The folder of `model`: a path to a folder in Open-Unmix's format, or the name of one beside this module."""
+    """The folder of `model`, a path or a name; that of a published model may not be there yet. Raises WeightsError."""
     path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if Path(model).name == model and (MODELS / model / "separator.json").is_file():
+    named = [MODELS / model] if model.isidentifier() else []
+    for folder in [path, *named]:
+        if (folder / "separator.json").is_file():
+            return folder.resolve()
+    if model in PUBLISHED:
         return MODELS / model
-    raise WeightsError(f"There is no model called {model}, and no folder of that name.")
+    if path.is_dir():
+        raise WeightsError(f"{path.name}/separator.json is missing.")
+    raise WeightsError(f"There is no model called {path.name}.")
 
 
 def model_targets(folder: Path) -> list[str]:
-    """The targets that the model in `folder` can estimate."""
+    """All targets that the model in `folder` can estimate."""
+    if published := _published(folder):
+        return list(published.files)
     return sorted(path.stem for path in folder.glob("*.json") if path.stem != "separator")
-
-
-def check_model(folder: Path, targets: Sequence[str]) -> None:
-    """Raise InputError for a target that the model does not know, WeightsError for a file that is not there."""
-    for target in targets:
-        if target not in model_targets(folder):
-            raise InputError(f"The model {folder.name} has no target {target}.")
-        weights_file(folder, target)
-    json.loads((folder / "separator.json").read_text())
 
 
 def weights_file(folder: Path, target: str) -> Path:
     """`<target>.pth` or, as torch hub names it, `<target>-<hash>.pth`. Raises WeightsError."""
-    exact = folder / f"{target}.pth"
-    for path in [exact, *sorted(folder.glob(f"{target}-*.pth"))]:
+    for path in [folder / f"{target}.pth", *sorted(folder.glob(f"{target}-*.pth"))]:
         if path.is_file():
             return path
-    raise WeightsError(f"{exact} is missing.")
+    raise WeightsError(f"{folder.name}/{target}.pth is missing.")
+
+
+def have_weights(folder: Path, targets: Sequence[str], offline: bool = False) -> None:
+    """See to it that the files for `targets` are in `folder`: fetch those of a published model unless `offline`.
+
+    Raises InputError for a target that the model does not have, WeightsError, DiskError.
+    """
+    known, published = model_targets(folder), _published(folder)
+    for target in targets:
+        if target not in known:
+            has = ", ".join(known) or "none"
+            raise InputError(f"{folder.name} has no target {target} ({target}.json); its targets: {has}.")
+    missing = _missing(folder, targets)
+    if missing and not published:
+        weights_file(folder, missing[0])
+    if missing and offline:
+        raise WeightsError(
+            f"{folder.name} is not on this disk ({', '.join(missing)}), and --offline forbids to fetch it."
+        )
+    if missing:
+        _fetch(folder, published, targets)
+
+
+def model_statuses(targets: Sequence[str] | None = None) -> list[Status]:
+    """Every model known by name, published or in a folder beside this module; `targets` None: all of each."""
+    local = sorted(path.parent.name for path in MODELS.glob("*/separator.json"))
+    return [_status(name, targets) for name in dict.fromkeys([*PUBLISHED, *local])]
+
+
+def _status(name: str, targets: Sequence[str] | None) -> Status:
+    published, known = PUBLISHED.get(name), model_targets(MODELS / name)
+    missing = _missing(MODELS / name, targets or known)
+    description, licence = OURS.get(name, ("A model put here by hand", "not known"))
+    return Status(
+        name=name,
+        description=published.description if published else description,
+        licence=published.licence if published else licence,
+        targets=known,
+        on_disk=not missing,
+        bytes_to_fetch=len(missing) * published.nb_bytes if published else 0,
+    )
+
+
+def _published(folder: Path) -> Published | None:
+    return PUBLISHED.get(folder.name) if folder.parent == MODELS else None
+
+
+def _missing(folder: Path, targets: Sequence[str]) -> list[str]:
+    """Those of `targets` whose weights are not there. A file comes under its name only when it is whole."""
+    return [target for target in targets if not _has_weights(folder, target)]
+
+
+def _has_weights(folder: Path, target: str) -> bool:
+    try:
+        return weights_file(folder, target).is_file()
+    except WeightsError:
+        return False
+
+
+def _fetch(folder: Path, published: Published, targets: Sequence[str]) -> None:
+    """Fetch what is missing; a second process waits for the first and then finds it done."""
+    from .download import locked, reach  # not needed, and so not paid for, when the weights are there
+
+    def wait() -> None:
+        print(f"waiting for another process that fetches {folder.name}", file=sys.stderr)
+
+    reach(published.record)
+    with locked(folder / ".lock", wait):
+        missing = _missing(folder, targets)
+        if missing:
+            print(f"{folder.name}: {published.licence} ({published.record})", file=sys.stderr)
+            _write_settings(folder, published, missing)
+            _fetch_weights(folder, published, missing)
+
+
+def _write_settings(folder: Path, published: Published, targets: Sequence[str]) -> None:
+    args = {key: SEPARATOR[key] for key in ("nfft", "nhop", "nb_channels")} | {"hidden_size": published.hidden_size}
+    try:
+        for target in targets:
+            _replace_json(folder / f"{target}.json", {"args": args})
+        _replace_json(folder / "separator.json", SEPARATOR)
+    except OSError as error:
+        raise DiskError(f"The folder {folder.name} cannot be written to: {error.strerror}.") from None
+
+
+def _replace_json(path: Path, value: dict) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(value) + "\n")
+    part.replace(path)
+
+
+def _fetch_weights(folder: Path, published: Published, targets: Sequence[str]) -> None:
+    from tqdm import tqdm
+
+    from .download import download
+
+    total = len(targets) * published.nb_bytes
+    with tqdm(desc=f"fetching {folder.name}", total=total, unit="B", unit_scale=True, mininterval=0.2) as bar:
+        for nb_left, target in zip(reversed(range(len(targets))), targets, strict=True):
+            name = published.files[target]
+            digits = name.removesuffix(".pth").rpartition("-")[2]
+            progress = partial(_advance, bar, bar.n, nb_left * published.nb_bytes)
+            download(f"{published.record}/files/{name}", folder / name, digits, progress)
+
+
+def _advance(bar, before: int, after: int, here: int, size: int) -> None:
+    """Show `here` of a file's `size` bytes, with `before` bytes fetched before it and about `after` to come."""
+    bar.total = before + size + after
+    bar.update(before + here - bar.n)
