@@ -74,14 +74,13 @@ class Client:
     def separate(self, job: str, model: str = "starter") -> Reply:
         return self.post("/cgi-bin/separate.py", json_wanted=True, job=job, model=model)
 
-    def wait_for(self, job: str, *states: str, seconds: float = 120) -> dict:
+    def wait_for(self, job: str, *states: str, seconds: float = 60) -> dict:
         """Ask until the job is in one of `states`."""
-        for _ in range(round(seconds / 0.1)):
-            state = self.state(job)
-            if state.get("state") in states:
-                return state
+        deadline = time.monotonic() + seconds
+        while (state := self.state(job)).get("state") not in states:
+            assert time.monotonic() < deadline, f"the job is still {state}"
             time.sleep(0.1)
-        raise AssertionError(f"the job is still {state}")
+        return state
 
     def raw(self, request: bytes) -> bytes:
         """Send bytes as they are, and return all that comes back."""

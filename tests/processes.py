@@ -1,6 +1,10 @@
 """Which processes belong to a copy of the project, as Linux tells it."""
 
+import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,6 +28,16 @@ def one(home: Path, word: str, seconds: float = 10) -> int:
         assert time.monotonic() < deadline, f"{len(found)} processes with {word!r}"
         time.sleep(0.02)
     return found[0]
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process stand still for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _belongs(pid: int, home: str, word: str) -> bool:

@@ -147,7 +147,7 @@ def delete(job_id: str) -> Job:
     """Delete a job and its files; one that runs is marked, and the worker ends and deletes it. Raises Refusal (404)."""
     with locks.exclusive(CHANGES):
         job = load(job_id)
-        running = job.state == "running"
+        running = job.state in ("running", "cancelled")  # cancelled, and the worker may not have seen it yet
         job.state = "cancelled"
         save(job)
         if not running:
