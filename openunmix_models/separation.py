@@ -1,24 +1,34 @@
-"""One file into its stems: read, separate with Open-Unmix's Separator, write. The whole file is held in memory."""
+"""One audio file into the files of its stems, in its own rate, subtype and number of channels.
 
-from collections.abc import Callable, Mapping, Sequence
+The estimates are those of `estimation`; here they become samples of a file, and what they leave of the mixture becomes
+the residual.
+"""
+
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
-import torch
-from openunmix.model import Separator
 
 from .errors import DiskError, InputError
+from .estimation import Refinement, Signal, estimate, scratch_bytes
 from .network import Model
-
-_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+from .resampling import resampled
+from .soundfiles import Encoding, Mixture, StemFiles, encoding_for
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to estimate and how; the names are those of the command's arguments. `start` and `duration` in seconds."""
+    """What to estimate and how; the names are those of the command's arguments. `start` and `duration` in seconds.
+
+    `wiener_win_len` None or 0 is one window over the whole file, in memory that grows with it.
+    """
 
     targets: Sequence[str]
     residual: str | None = None
@@ -29,111 +39,120 @@ class Options:
     duration: float | None = None
     aggregate: Mapping[str, Sequence[str]] | None = None
 
+    @property
+    def sources(self) -> list[str]:
+        """The targets and, if it is wanted, the residual."""
+        return [*self.targets, *([self.residual] if self.residual else [])]
+
+    @property
+    def stems(self) -> Mapping[str, Sequence[str]]:
+        """The sources that each stem is the sum of."""
+        return self.aggregate or {name: [name] for name in self.sources}
+
 
 def separate(path: Path, outdir: Path, model: Model, options: Options, progress: Callable[[float], None]) -> list[Path]:
     """Write `<outdir>/<stem><ext>` for each stem of the audio file `path`, in its rate, subtype and channels.
 
-    `progress` is called with the part that is done, 0 to 1. Raises InputError, DiskError.
+    `progress` is called with the part that is done, 0 to 1; what it raises ends the work. Raises InputError, DiskError;
+    no stem is then left behind.
     """
-    mixture, rate, subtype = _read(path, options)
-    progress(0.0)
-    estimates = _estimates(_unit(mixture), rate, model, options)
-    progress(0.9)
-    stems = {name: _like(mixture, estimate, subtype) for name, estimate in estimates.items()}
-    if options.residual and not options.aggregate:
-        rest = mixture.astype(np.result_type(mixture, np.int64) if mixture.dtype == np.int32 else np.float64)
-        for name in options.targets:
-            rest = rest - stems[name]
-        stems[options.residual] = _fit(rest, mixture.dtype)
-    paths = _write(stems, outdir, options.ext, rate, subtype)
-    progress(1.0)
-    return paths
-
-
-def _read(path: Path, options: Options) -> tuple[np.ndarray, int, str]:
-    """Samples of shape (nb_channels, nb_samples): int32, left-aligned, for PCM; float64 else."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            file.seek(min(int(options.start * file.samplerate), file.frames))
-            whole = options.duration is None or options.duration < 0
-            frames = -1 if whole else int(options.duration * file.samplerate)
-            dtype = "int32" if file.subtype in _BITS else "float64"
-            return file.read(frames, dtype=dtype, always_2d=True).T, file.samplerate, file.subtype
-    except (soundfile.LibsndfileError, OSError):
-        raise InputError(f"{path.name} cannot be read as audio.") from None
-
-
-def _estimates(mixture: np.ndarray, rate: int, model: Model, options: Options) -> dict[str, np.ndarray]:
-    nb_channels, nb_samples = mixture.shape
-    if nb_samples == 0 or not np.isfinite(mixture).all():
-        raise InputError("The file holds no audio, or samples that are not numbers.")
-    separator = Separator(
-        model.networks,
-        niter=options.niter,
-        residual=bool(options.residual),
-        sample_rate=model.sample_rate,
-        n_fft=model.n_fft,
-        n_hop=model.n_hop,
-        nb_channels=model.nb_channels,
-        wiener_win_len=options.wiener_win_len,
-    ).to(model.device)
-    separator.freeze()
-    groups = [mixture[c : c + 2] for c in range(0, nb_channels, 2)]
-    parts = [_separate_pair(pair, rate, separator, model, options) for pair in groups]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _separate_pair(pair: np.ndarray, rate: int, separator: Separator, model: Model, options: Options) -> dict:
-    nb_channels, nb_samples = pair.shape
-    audio = soxr.resample(pair.T, rate, model.sample_rate, quality="VHQ").T
-    wide = np.zeros((2, max(audio.shape[1], model.n_fft)), dtype=np.float32)
-    wide[:, : audio.shape[1]] = audio
-    with torch.inference_mode():
-        out = separator(torch.from_numpy(wide)[None].to(model.device))
-        named = separator.to_dict(out)
-    if options.residual:
-        named[options.residual] = named.pop("residual")
-    if options.aggregate:
-        named = {name: sum(named[part] for part in parts) for name, parts in options.aggregate.items()}
-    stems = {}
-    for name, estimate in named.items():
-        y = estimate[0, :, : audio.shape[1]].cpu().numpy()
-        y = soxr.resample(y.T, model.sample_rate, rate, quality="VHQ").T[:, :nb_samples]
-        y = np.pad(y, ((0, 0), (0, nb_samples - y.shape[1])))
-        stems[name] = y.mean(axis=0, keepdims=True) if nb_channels == 1 else y
-    return stems
-
-
-def _unit(mixture: np.ndarray) -> np.ndarray:
-    """Full scale is 1."""
-    return mixture / 2.0**31 if mixture.dtype == np.int32 else mixture
-
-
-def _like(mixture: np.ndarray, estimate: np.ndarray, subtype: str) -> np.ndarray:
-    """The estimate as it will be read back from a file of this subtype, in the mixture's dtype."""
-    if mixture.dtype != np.int32:
-        return estimate.astype(np.float64 if subtype == "DOUBLE" else np.float32).astype(np.float64)
-    step = 2 ** (32 - _BITS[subtype])
-    return _fit(np.rint(estimate * (2.0**31 / step)).astype(np.int64) * step, mixture.dtype, step)
-
-
-def _fit(samples: np.ndarray, dtype: np.dtype, step: int = 1) -> np.ndarray:
-    return samples.clip(-(2**31), 2**31 - step).astype(dtype) if dtype == np.int32 else samples
-
-
-def _write(stems: dict[str, np.ndarray], outdir: Path, ext: str, rate: int, subtype: str) -> list[Path]:
-    paths = [outdir / f"{name}{ext}" for name in stems]
-    try:
+    if len(options.targets) == 1 and not options.residual and options.niter > 0:
+        raise InputError("One target alone cannot be refined: it takes a residual, or niter 0.")
+    mixture = Mixture(path, options.start, options.duration)
+    encoding = encoding_for(mixture, options.ext)
+    signal = _signal(mixture, model.sample_rate)
+    with _disk_errors():
         outdir.mkdir(parents=True, exist_ok=True)
-        for path, samples in zip(paths, stems.values(), strict=True):
-            part = path.with_name(f".{path.name}")
-            soundfile.write(part, samples.T, rate, _subtype(ext, subtype), format=ext[1:].upper())
-            part.replace(path)
+        stem_bytes = len(options.stems) * mixture.nb_samples * mixture.nb_channels * encoding.bytes_a_sample
+        _check_room(outdir, scratch_bytes(signal, model, options.targets) + stem_bytes)
+        refinement = Refinement(options.niter, bool(options.residual), options.wiener_win_len)
+        with (
+            closing(estimate(signal, model, options.targets, refinement, outdir, progress)) as estimates,
+            StemFiles(outdir, list(options.stems), options.ext, encoding, mixture) as files,
+        ):
+            blocks = _at_rate(estimates, len(options.targets), model.sample_rate, mixture)
+            clipped = _write_stems(blocks, mixture, encoding, options, files)
+    if clipped:
+        print(f"{mixture.name}: {', '.join(sorted(clipped))} went beyond full scale and was clipped.", file=sys.stderr)
+    progress(1.0)
+    return files.paths
+
+
+def _signal(mixture: Mixture, sample_rate: int) -> Signal:
+    """The mixture as the networks hear it."""
+
+    def blocks() -> Iterator[np.ndarray]:
+        return resampled(mixture.blocks(), mixture.nb_channels, mixture.sample_rate, sample_rate)
+
+    nb_samples = round(mixture.nb_samples * sample_rate / mixture.sample_rate)
+    return Signal(blocks, mixture.nb_channels, nb_samples)
+
+
+def _at_rate(
+    estimates: Iterator[np.ndarray], nb_targets: int, sample_rate: int, mixture: Mixture
+) -> Iterator[np.ndarray]:
+    """Estimates (nb_targets, nb_channels, nb_samples) at the mixture's rate."""
+    shape = (nb_targets, mixture.nb_channels)
+    flat = (block.reshape(math.prod(shape), block.shape[-1]) for block in estimates)
+    for block in resampled(flat, math.prod(shape), sample_rate, mixture.sample_rate):
+        yield block.reshape(*shape, block.shape[-1])
+
+
+def _write_stems(
+    estimates: Iterator[np.ndarray], mixture: Mixture, encoding: Encoding, options: Options, files: StemFiles
+) -> set[str]:
+    """Write as many samples as the mixture has. Gives the names of the targets that were clipped."""
+    silence = np.zeros((len(options.targets), mixture.nb_channels, 1), np.float32)  # resampling may lose a sample
+    clipped = set()
+    with mixture.reader(encoding.float_type) as reader:
+        for block in chain(estimates, repeat(silence)):
+            if not block.size:
+                continue
+            samples = encoding.clip(encoding.quantise(reader.read(block.shape[-1])))
+            if not samples.size:
+                return clipped
+            wanted = encoding.quantise(block[..., : samples.shape[-1]])
+            targets = encoding.clip(wanted)
+            clipped |= {name for name, a, b in zip(options.targets, wanted, targets, strict=True) if (a != b).any()}
+            sources = dict(zip(options.targets, targets, strict=True))
+            if options.residual:
+                sources[options.residual] = take_residual(samples, targets, encoding)
+            files.write([_sum([sources[name] for name in names], encoding) for names in options.stems.values()])
+    raise AssertionError("the silence has no end")
+
+
+def take_residual(mixture: np.ndarray, targets: np.ndarray, encoding: Encoding) -> np.ndarray:
+    """What the targets (nb_targets, nb_channels, nb_samples) leave of the mixture (nb_channels, nb_samples), so that
+    all add up to it exactly: what the residual cannot hold goes back to the targets, in place."""
+    if encoding.bits is None:
+        return (mixture - targets.sum(0, dtype=np.float64)).astype(mixture.dtype)
+    residual = mixture - targets.sum(0, dtype=mixture.dtype)
+    held = encoding.clip(residual)
+    if (held != residual).any():
+        for target in targets:
+            more = encoding.clip(target + residual - held)
+            residual -= more - target
+            target[:] = more
+    return encoding.clip(residual)
+
+
+def _sum(sources: Sequence[np.ndarray], encoding: Encoding) -> np.ndarray:
+    return sources[0] if len(sources) == 1 else encoding.clip(sum(sources))
+
+
+def _check_room(folder: Path, nb_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < nb_bytes:
+        raise DiskError(
+            f"The stems take {nb_bytes / 1e9:.1f} GB of disk meanwhile, and only {free / 1e9:.1f} are free."
+        )
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """What goes wrong with files here goes wrong in writing; reading has its own error."""
+    try:
+        yield
     except (OSError, soundfile.LibsndfileError) as error:
-        raise DiskError(f"The stems cannot be written: {error}") from None
-    return paths
-
-
-def _subtype(ext: str, subtype: str) -> str:
-    formats = soundfile.available_subtypes(ext[1:].upper())
-    return subtype if subtype in formats else "PCM_16"
+        reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
+        raise DiskError(f"The stems cannot be written: {reason}.") from None

@@ -1,0 +1,244 @@
+"""The estimates of `openunmix.model.Separator`, exactly, for signals of any length in little memory.
+
+Three passes. The signal goes through the STFT in windows, and each network's first layer makes of every frame a few
+hundred features, which go to disk. The recurrent layers run over these, one after the other. Then the signal is read
+again: the networks' last layers say which part of each bin is whose, the Wiener filter refines it, and the inverse STFT
+makes samples of it, window by window. Nothing as wide as a spectrogram exists for more than a window.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .network import Model, Network
+from .recurrence import read_joined, run_layer
+from .scratch import Scratch
+from .stft import count_frames, cut_windows, overlap_add, spectrum, waveform
+from .wiener import separate_window
+
+FRAMES_AT_ONCE = 256  # where the Wiener filter does not say how many
+MOST_WORKERS = 4  # each holds a window of spectrograms
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Audio at the model's rate that can be read more than once: `blocks()` gives it in consecutive blocks of shape
+    (nb_channels, any number of samples). `nb_samples` is what is expected, for the progress."""
+
+    blocks: Callable[[], Iterable[np.ndarray]]
+    nb_channels: int
+    nb_samples: int
+
+    @property
+    def nb_pairs(self) -> int:
+        """How many pairs of channels the networks take."""
+        return (self.nb_channels + 1) // 2
+
+    @property
+    def paired_channels(self) -> list[int]:
+        """The channels two by two: one that has no partner is its own."""
+        return [min(channel, self.nb_channels - 1) for channel in range(2 * self.nb_pairs)]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """The Wiener filter's parameters, as in Open-Unmix; `wiener_win_len` None or 0 is one window over all frames."""
+
+    niter: int = 1
+    residual: bool = False
+    wiener_win_len: int | None = 300
+
+    def window_length(self, nb_frames: int) -> int:
+        """Frames of a window of a signal of `nb_frames`."""
+        return (self.wiener_win_len or nb_frames) if self.niter else FRAMES_AT_ONCE
+
+
+def estimate(
+    signal: Signal, model: Model, targets: Sequence[str], refinement: Refinement, folder: Path, progress: Progress
+) -> Iterator[np.ndarray]:
+    """Estimate the targets: consecutive blocks of shape (nb_targets, nb_channels, nb_samples) float32, in all as many
+    samples as the signal has.
+
+    What lies on disk meanwhile (`scratch_bytes`) lies in `folder`. `progress` is called with the part that is done, 0
+    to 1; what it raises ends the work.
+    """
+    with ExitStack() as stack, _workers(model.device) as pool:
+        networks = [model.networks[target] for target in targets]
+        passes = _Passes(signal, model, networks, refinement, folder, pool, stack)
+        passes.encode(_stage(progress, 0.0, 0.2))
+        passes.recur(_stage(progress, 0.2, 0.5))
+        yield from passes.estimates(_stage(progress, 0.5, 1.0))
+
+
+def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> int:
+    """Disk needed while `estimate` runs: the features of each target, and the outputs of two layers."""
+    sizes = [model.networks[target].hidden_size for target in targets]
+    nb_floats = (sum(sizes) + 2 * max(sizes)) * signal.nb_pairs
+    return 4 * nb_floats * count_frames(signal.nb_samples, model.n_hop)
+
+
+class _Passes:
+    """The three passes over one signal: `encode`, `recur`, `estimates`."""
+
+    def __init__(
+        self,
+        signal: Signal,
+        model: Model,
+        networks: Sequence[Network],
+        refinement: Refinement,
+        folder: Path,
+        pool: Executor,
+        stack: ExitStack,
+    ):
+        self._signal, self._model, self._networks, self._refinement = signal, model, networks, refinement
+        self._folder, self._pool = folder, pool
+        self._features = [self._sequence(network.hidden_size, stack) for network in networks]
+        self._nb_samples = 0  # counted as they are read
+
+    @property
+    def _nb_frames(self) -> int:
+        """Of the whole signal, once it has been read."""
+        return count_frames(self._nb_samples, self._model.n_hop)
+
+    def encode(self, progress: Progress) -> None:
+        """First pass: each network's features of all frames."""
+        nb_expected = count_frames(self._signal.nb_samples, self._model.n_hop)
+        for nb_done in _in_order(self._pool, self._encode_window, self._windows(FRAMES_AT_ONCE)):
+            progress(min(nb_done / nb_expected, 1.0))
+
+    def recur(self, progress: Progress) -> None:
+        """Second pass: each network's recurrent layers and the narrow layer after them, from its features to these."""
+        nb_networks = len(self._networks)
+        for done, (network, features) in enumerate(zip(self._networks, self._features, strict=True)):
+            self._recur_one(network, features, _stage(progress, done / nb_networks, (done + 1) / nb_networks))
+
+    def estimates(self, progress: Progress) -> Iterator[np.ndarray]:
+        """Third pass: masks, Wiener filter, inverse STFT."""
+        nb_left, nb_samples = self._nb_samples, self._nb_samples
+        length = self._refinement.window_length(self._nb_frames)
+        windows = _in_order(self._pool, self._estimate_window, self._windows(length))
+        for samples in overlap_add(windows, self._model.n_fft, self._model.n_hop):
+            yield self._unpaired(samples[..., :nb_left])
+            nb_left = max(nb_left - samples.shape[-1], 0)
+            progress(1 - nb_left / nb_samples)
+
+    def _sequence(self, size: int, stack: ExitStack) -> Scratch:
+        return stack.enter_context(Scratch(self._folder, (self._signal.nb_pairs, size)))
+
+    def _windows(self, nb_frames: int) -> Iterator[tuple[int, Tensor]]:
+        """Each window's first frame, and its samples, (2 * nb_pairs, nb_samples)."""
+        windows = cut_windows(self._paired_blocks(), self._model.n_fft, self._model.n_hop, nb_frames)
+        for number, window in enumerate(windows):
+            yield number * nb_frames, torch.from_numpy(np.ascontiguousarray(window))
+
+    def _paired_blocks(self) -> Iterator[np.ndarray]:
+        nb_samples = 0
+        for block in self._signal.blocks():
+            nb_samples += block.shape[1]
+            yield block[self._signal.paired_channels]
+        self._nb_samples = nb_samples
+
+    @torch.inference_mode()
+    def _encode_window(self, start: int, samples: Tensor) -> int:
+        """Write each network's features, (nb_frames, nb_pairs, hidden_size). Gives the frame that follows."""
+        nb_bins = max(network.nb_bins for network in self._networks)
+        magnitudes = self._spectrum(samples)[..., :nb_bins].abs()
+        pairs = [self._heard(pair) for pair in magnitudes.split(2)]
+        for network, features in zip(self._networks, self._features, strict=True):
+            features.write(start, torch.stack([network.encode(pair) for pair in pairs], dim=1))
+        return start + magnitudes.shape[1]
+
+    def _recur_one(self, network: Network, features: Scratch, progress: Progress) -> None:
+        with ExitStack() as stack:
+            half = network.hidden_size // 2
+            buffers = [[self._sequence(half, stack) for _direction in range(2)] for _layer in range(2)]
+            inputs = [features]
+            for depth, (layer, outputs) in enumerate(zip(network.layers, cycle(buffers), strict=False)):
+                for nb_done in run_layer(layer, inputs, outputs, self._nb_frames, self._pool):
+                    progress((depth + nb_done / self._nb_frames) / len(network.layers))
+                inputs = outputs
+            blocks = ((network, features, inputs, start) for start in range(0, self._nb_frames, FRAMES_AT_ONCE))
+            for _ in _in_order(self._pool, self._decode_block, blocks):
+                pass
+
+    @torch.inference_mode()
+    def _decode_block(self, network: Network, features: Scratch, recurrent: Sequence[Scratch], start: int) -> None:
+        stop = min(start + FRAMES_AT_ONCE, self._nb_frames)
+        encoded, layered = (read_joined(part, start, stop).to(self._model.device) for part in ([features], recurrent))
+        features.write(start, network.decode(encoded, layered))
+
+    @torch.inference_mode()
+    def _estimate_window(self, start: int, samples: Tensor) -> Tensor:
+        """Estimates before the overlap-add, (nb_targets, 2 * nb_pairs, nb_samples)."""
+        mix_stft = self._spectrum(samples)
+        decoded = [features.read(start, start + mix_stft.shape[1]) for features in self._features]
+        niter, residual = self._refinement.niter, self._refinement.residual
+        estimates = [
+            separate_window(self._masks([frames[:, number] for frames in decoded], pair), pair, niter, residual)
+            for number, pair in enumerate(mix_stft.split(2))
+        ]
+        return waveform(torch.cat(estimates, dim=1), self._model.n_fft, self._model.n_hop).cpu()
+
+    def _spectrum(self, samples: Tensor) -> Tensor:
+        return spectrum(samples.to(self._model.device), self._model.n_fft, self._model.n_hop)
+
+    def _heard(self, magnitudes: Tensor) -> Tensor:
+        """A pair's magnitudes (2, nb_frames, nb_bins) as the network takes them: a mono network hears their mean."""
+        return magnitudes.mean(0, keepdim=True) if self._model.nb_channels == 1 else magnitudes
+
+    def _masks(self, decoded: Sequence[Tensor], mix_stft: Tensor) -> Tensor:
+        """What each target's share of the pair's STFT is, (nb_targets, 2, nb_frames, nb_bins)."""
+        masks = mix_stft.real.new_empty((len(decoded), *mix_stft.shape))
+        for mask, network, frames in zip(masks, self._networks, decoded, strict=True):
+            mask[:] = network.masks(frames.to(mask.device))
+        if self._model.nb_channels == 1:  # they tell magnitudes of the mean: as shares of each channel's magnitude
+            magnitudes = mix_stft.abs()
+            masks *= self._heard(magnitudes) / magnitudes.clamp(min=torch.finfo(torch.float32).tiny)
+        return masks
+
+    def _unpaired(self, estimates: Tensor) -> np.ndarray:
+        """(nb_targets, 2 * nb_pairs, nb_samples) to the signal's own channels; both of a doubled channel, averaged."""
+        nb_channels = self._signal.nb_channels
+        if nb_channels % 2:
+            estimates = torch.cat([estimates[:, :-2], estimates[:, -2:].mean(1, keepdim=True)], dim=1)
+        return estimates.numpy()
+
+
+def _in_order(pool: Executor, function: Callable, jobs: Iterable[tuple]) -> Iterator:
+    """Results of `function(*job)` in the order of the jobs; the next few are always in work."""
+    running = deque()
+    for job in jobs:
+        running.append(pool.submit(function, *job))
+        if len(running) > pool._max_workers:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
+
+
+@contextmanager
+def _workers(device: str) -> Iterator[ThreadPoolExecutor]:
+    """Threads that compute side by side, each alone with its work: threads within one operation would wait for each
+    other most of the time."""
+    nb_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    nb_workers = min(nb_cores, MOST_WORKERS) if device == "cpu" else 1
+    pool = ThreadPoolExecutor(max(nb_workers, 2), initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stage(progress: Progress, start: float, stop: float) -> Progress:
+    """Progress of a part of the work that takes from `start` to `stop` of the whole."""
+    return lambda part: progress(start + (stop - start) * part)

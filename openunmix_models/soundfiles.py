@@ -1,0 +1,199 @@
+"""Sound files at their door: a mixture read in blocks, stems written in the mixture's rate, subtype and channels."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from .errors import InputError
+
+SAMPLES_AT_ONCE = 2**17
+LARGEST_WAV = 4 * 10**9  # bytes; the sizes in its header have 32 bits
+PCM_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+# What a format writes for a subtype that it does not have; what is in no table (MP3, Vorbis, A-law...) becomes PCM_16.
+WAV_SUBTYPES = {"PCM_S8": "PCM_U8"} | {
+    name: name for name in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+}
+FLAC_SUBTYPES = {"PCM_U8": "PCM_S8"} | {name: name for name in ("PCM_S8", "PCM_16", "PCM_24")}
+FLAC_SUBTYPES |= dict.fromkeys(("PCM_32", "FLOAT", "DOUBLE"), "PCM_24")
+SUBTYPES = {".wav": WAV_SUBTYPES, ".w64": WAV_SUBTYPES, ".flac": FLAC_SUBTYPES}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How samples lie in a file: as integers of `bits`, or as floating point numbers of 32 or 64 bits."""
+
+    subtype: str
+
+    @property
+    def bits(self) -> int | None:
+        """Bits of an integer sample, None for floating point."""
+        return PCM_BITS.get(self.subtype)
+
+    @property
+    def bytes_a_sample(self) -> int:
+        return self.bits // 8 if self.bits else {"FLOAT": 4, "DOUBLE": 8}[self.subtype]
+
+    @property
+    def float_type(self) -> type:
+        """The floating point type that holds every sample of this encoding exactly."""
+        return np.float64 if self.subtype in ("PCM_32", "DOUBLE") else np.float32
+
+    def quantise(self, samples: np.ndarray) -> np.ndarray:
+        """Full scale 1 to this encoding's own numbers: integers, not yet clipped, or floating point."""
+        if self.bits is None:
+            return samples.astype(self.float_type, copy=False)
+        scaled = np.rint(samples.astype(self.float_type, copy=False) * self.float_type(2 ** (self.bits - 1)))
+        bound = 2.0 ** (self.bits + 2)  # far beyond full scale, and small enough for the integers
+        return np.clip(scaled, -bound, bound, out=scaled).astype(np.int64 if self.bits > 24 else np.int32)
+
+    def clip(self, samples: np.ndarray) -> np.ndarray:
+        """The nearest samples that a file of this encoding can hold."""
+        if self.bits is None:
+            return samples
+        full_scale = 2 ** (self.bits - 1)
+        return np.clip(samples, -full_scale, full_scale - 1)
+
+    def left_aligned(self, samples: np.ndarray) -> np.ndarray:
+        """Samples as soundfile takes them."""
+        if self.bits is None:
+            return samples
+        container = np.int16 if self.bits <= 16 else np.int32
+        return (samples << (np.iinfo(container).bits - self.bits)).astype(container)
+
+
+class Mixture:
+    """An audio file that is to be separated, from `start` seconds on, `duration` seconds long (None: to its end).
+
+    Raises InputError when it cannot be read, here or while it is read.
+    """
+
+    def __init__(self, path: Path, start: float = 0.0, duration: float | None = None):
+        self.name = path.name
+        self._path = path
+        self._first = 0
+        with self.open() as file:
+            self.sample_rate, self.nb_channels, self.subtype = file.samplerate, file.channels, file.subtype
+            self._first = min(int(start * file.samplerate), file.frames)
+            nb_left = file.frames - self._first
+        whole = duration is None or duration < 0
+        self.nb_samples = nb_left if whole else min(nb_left, int(duration * self.sample_rate))
+        if self.nb_samples == 0:
+            raise InputError(f"{self.name} holds no audio there." if self._first else f"{self.name} holds no audio.")
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The whole mixture in consecutive blocks (nb_channels, nb_samples) of float32, full scale 1."""
+        with self.reader(np.float32) as reader:
+            while (block := reader.read(SAMPLES_AT_ONCE)).shape[1]:
+                yield block
+
+    def reader(self, dtype: type) -> "MixtureReader":
+        """The mixture from its beginning, to be read in pieces of any size."""
+        return MixtureReader(self, dtype)
+
+    def open(self) -> soundfile.SoundFile:
+        """The file, standing at the mixture's beginning."""
+        try:
+            file = soundfile.SoundFile(self._path)
+            file.seek(self._first)
+        except (soundfile.LibsndfileError, OSError, TypeError):  # TypeError: raw samples without a header
+            raise InputError(f"{self.name} cannot be read as audio.") from None
+        return file
+
+
+class MixtureReader:
+    """A place in a mixture. A context: it closes the file."""
+
+    def __init__(self, mixture: Mixture, dtype: type):
+        self._name, self._nb_left = mixture.name, mixture.nb_samples
+        self._dtype = np.dtype(dtype).name
+        self._file = mixture.open()
+
+    def read(self, nb_samples: int) -> np.ndarray:
+        """The next samples, full scale 1, (nb_channels, nb_samples); fewer at the end. Raises InputError."""
+        try:
+            block = self._file.read(min(nb_samples, self._nb_left), dtype=self._dtype, always_2d=True).T
+        except (soundfile.LibsndfileError, OSError):
+            raise InputError(f"{self._name} cannot be read to its end.") from None
+        if not np.isfinite(block).all():
+            raise InputError(f"{self._name} holds samples that are not numbers.")
+        self._nb_left -= block.shape[1]
+        return block
+
+    def __enter__(self) -> "MixtureReader":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+
+class StemFiles:
+    """Files being written beside their final names, which they get together at the end, or never.
+
+    A context: left in peace, the files are there; left by an error, nothing of them is.
+    """
+
+    def __init__(self, outdir: Path, names: Sequence[str], ext: str, encoding: Encoding, mixture: Mixture):
+        self._encoding = encoding
+        self.paths = [outdir / f"{name}{ext}" for name in names]
+        remove_parts(outdir)
+        self._parts = [outdir / f".{path.stem}-{secrets.token_hex(4)}.part" for path in self.paths]
+        form = {
+            "samplerate": mixture.sample_rate,
+            "channels": mixture.nb_channels,
+            "subtype": encoding.subtype,
+            "format": _format(ext, encoding, mixture),
+        }
+        self._files = []
+        try:
+            for part in self._parts:
+                self._files.append(soundfile.SoundFile(part, "w", **form))
+        except BaseException:
+            self._discard()
+            raise
+
+    def write(self, stems: Sequence[np.ndarray]) -> None:
+        """Add samples (nb_channels, nb_samples), as `Encoding.clip` gives them, to each file."""
+        for file, samples in zip(self._files, stems, strict=True):
+            file.write(np.ascontiguousarray(self._encoding.left_aligned(samples).T))
+
+    def __enter__(self) -> "StemFiles":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if kind:
+            return self._discard()
+        for file in self._files:
+            file.close()
+        for part, path in zip(self._parts, self.paths, strict=True):
+            part.replace(path)
+        return None
+
+    def _discard(self) -> None:
+        for file in self._files:
+            file.close()
+        for part in self._parts:
+            part.unlink(missing_ok=True)
+
+
+def remove_parts(outdir: Path) -> None:
+    """Remove what an earlier process left in `outdir` when it was killed."""
+    for part in outdir.glob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
+def encoding_for(mixture: Mixture, ext: str) -> Encoding:
+    """The mixture's own encoding, or the next one that files of this extension have. Raises InputError."""
+    if ext not in SUBTYPES:
+        raise InputError(f"Stems cannot be written as {ext}, only as {', '.join(SUBTYPES)}.")
+    if ext == ".flac" and mixture.nb_channels > 8:
+        raise InputError(f"{mixture.name} has {mixture.nb_channels} channels, and FLAC has room for 8.")
+    return Encoding(SUBTYPES[ext].get(mixture.subtype, "PCM_16"))
+
+
+def _format(ext: str, encoding: Encoding, mixture: Mixture) -> str:
+    nb_bytes = mixture.nb_samples * mixture.nb_channels * encoding.bytes_a_sample
+    return "RF64" if ext == ".wav" and nb_bytes > LARGEST_WAV else ext[1:].upper()

@@ -1,0 +1,128 @@
+"""The short-time Fourier transform and its inverse, window by window, with the frames of `torch.stft(center=True)`.
+
+A window is a run of consecutive frames. Windows overlap by the samples that their frames share; the inverse adds them
+up (overlap-add) and divides by the sum of the squared Hann windows, as `torch.istft` does.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FRAMES_AT_ONCE = 32  # of two channels of 4096 samples: 1 MB, half of a usual second-level cache
+
+
+def count_frames(nb_samples: int, n_hop: int) -> int:
+    """How many frames a signal of `nb_samples` has."""
+    return 1 + nb_samples // n_hop
+
+
+def cut_windows(blocks: Iterable[np.ndarray], n_fft: int, n_hop: int, nb_frames: int) -> Iterator[np.ndarray]:
+    """Cut a signal into windows of `nb_frames` frames (the last may have fewer).
+
+    Args:
+        blocks: consecutive pieces of the signal, (nb_channels, nb_samples), one at least.
+    Yields:
+        (nb_channels, (nb_frames - 1) * n_hop + n_fft) samples of the signal mirrored at both ends.
+    """
+    step, width = nb_frames * n_hop, (nb_frames - 1) * n_hop + n_fft
+    mirrored = _mirrored(blocks, n_fft // 2)
+    held = next(mirrored)
+    for block in mirrored:
+        held = np.concatenate([held, block], axis=1)
+        while held.shape[1] >= width:
+            yield held[:, :width]
+            held = held[:, step:]
+    nb_left = 1 + (held.shape[1] - n_fft) // n_hop
+    if nb_left > 0:
+        yield held[:, : (nb_left - 1) * n_hop + n_fft]
+
+
+def _mirrored(blocks: Iterable[np.ndarray], pad: int) -> Iterator[np.ndarray]:
+    """The signal with `pad` samples mirrored at each end; one that is shorter than that is mirrored again and again."""
+    blocks = iter(blocks)
+    end = _gathered(blocks, pad + 1)
+    if end.shape[1] <= pad:
+        yield np.pad(end, ((0, 0), (pad, pad)), mode="reflect")
+        return
+    yield end[:, pad:0:-1]
+    yield end
+    for block in blocks:
+        yield block
+        end = np.concatenate([end[:, -pad - 1 :], block], axis=1)
+    yield end[:, -2 : -pad - 2 : -1]
+
+
+def _gathered(blocks: Iterator[np.ndarray], nb_samples: int) -> np.ndarray:
+    """The first blocks joined, at least `nb_samples` long if there are as many."""
+    joined = next(blocks)
+    while joined.shape[1] < nb_samples and (block := next(blocks, None)) is not None:
+        joined = np.concatenate([joined, block], axis=1)
+    return joined
+
+
+def spectrum(samples: Tensor, n_fft: int, n_hop: int) -> Tensor:
+    """STFT of a window, (nb_channels, nb_samples) to complex (nb_channels, nb_frames, nb_bins)."""
+    frames = samples.unfold(-1, n_fft, n_hop)
+    hann = _hann(n_fft, samples.device)
+    return torch.cat([torch.fft.rfft(part * hann) for part in frames.split(FRAMES_AT_ONCE, dim=1)], dim=1)
+
+
+def waveform(spectra: Tensor, n_fft: int, n_hop: int) -> Tensor:
+    """Inverse of `spectrum` up to the division by the envelope, which `OverlapAdd` does.
+
+    Complex (..., nb_frames, nb_bins) to (..., (nb_frames - 1) * n_hop + n_fft).
+    """
+    nb_frames = spectra.shape[-2]
+    hann = _hann(n_fft, spectra.device)
+    out = spectra.real.new_zeros((*spectra.shape[:-2], (nb_frames - 1) * n_hop + n_fft))
+    for start in range(0, nb_frames, FRAMES_AT_ONCE):
+        frames = torch.fft.irfft(spectra[..., start : start + FRAMES_AT_ONCE, :], n=n_fft) * hann
+        _add_overlapping(out[..., start * n_hop :], frames, n_hop)
+    return out
+
+
+def _add_overlapping(out: Tensor, frames: Tensor, n_hop: int) -> None:
+    nb_frames, n_fft = frames.shape[-2:]
+    for shift in range(0, n_fft, n_hop):
+        part = frames[..., shift : shift + n_hop]
+        rows = out[..., shift:].unfold(-1, part.shape[-1], n_hop)[..., :nb_frames, :]
+        rows += part
+
+
+def overlap_add(windows: Iterable[Tensor], n_fft: int, n_hop: int) -> Iterator[Tensor]:
+    """Add up overlapping windows of `waveform`, on the CPU, and divide by the envelope.
+
+    Yields consecutive samples (..., nb_samples) from the signal's first on; half a frame of mirrored ones at the end.
+    """
+    nb_mirrored = n_fft // 2
+    tail = envelope_tail = torch.zeros(n_fft - n_hop)
+    for window in windows:
+        nb_whole = window.shape[-1] - n_fft + n_hop
+        window = _joined(tail, window)
+        envelope = _joined(envelope_tail, _envelope(nb_whole // n_hop, n_fft, n_hop))
+        yield (window[..., :nb_whole] / envelope[:nb_whole])[..., nb_mirrored:]
+        tail, envelope_tail = window[..., nb_whole:], envelope[nb_whole:]
+        nb_mirrored = max(nb_mirrored - nb_whole, 0)
+    yield (tail / envelope_tail)[..., nb_mirrored:]
+
+
+def _joined(tail: Tensor, window: Tensor) -> Tensor:
+    """A window on top of what the earlier ones left."""
+    nb_shared = tail.shape[-1]
+    return torch.cat([window[..., :nb_shared] + tail, window[..., nb_shared:]], dim=-1)
+
+
+@lru_cache(maxsize=4)
+def _envelope(nb_frames: int, n_fft: int, n_hop: int) -> Tensor:
+    """Sum of the squared Hann windows of `nb_frames` frames."""
+    envelope = torch.zeros((nb_frames - 1) * n_hop + n_fft)
+    _add_overlapping(envelope, _hann(n_fft, envelope.device).square().expand(nb_frames, -1), n_hop)
+    return envelope
+
+
+@lru_cache(maxsize=4)
+def _hann(n_fft: int, device: torch.device) -> Tensor:
+    return torch.hann_window(n_fft, device=device)
