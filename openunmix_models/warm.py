@@ -100,15 +100,16 @@ def _connect(path: Path) -> socket.socket:
 
 
 def _start(folder: Path) -> socket.socket:
-    """Start a process that waits, and connect to it. It inherits its socket, so that there is no waiting for it."""
+    """Start a process that waits, connected to us. It inherits its socket, so that there is no waiting for it."""
     import subprocess
 
     path = folder / f"{_fingerprint()}-{os.getpid()}.sock"
     with _listen(path) as listener:
+        connection = _connect(path)  # the first in the row
         command = [sys.executable, "-m", "openunmix_models.warm", str(path), str(listener.fileno())]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.Popen(command, cwd=PACKAGE.parent, pass_fds=[listener.fileno()], start_new_session=True, **quiet)
-        return _connect(path)
+        return connection
 
 
 def _listen(path: Path) -> socket.socket:

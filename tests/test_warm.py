@@ -30,12 +30,15 @@ class Place:
         soundfile.write(self.folder / f"{name}.wav", noise, RATE)
         return self.folder / f"{name}.wav"
 
-    def start(self, song: Path, *more: str, model: str = "starter", minutes: float = 1, root: Path = ROOT):
+    def start(
+        self, song: Path, *more: str, model: str = "starter", minutes: float = 1, root: Path = ROOT, **more_options
+    ):
         arguments = [str(song), "--model", model, "--targets", "vocals", "--residual", "residual"]
         command = [sys.executable, "-m", "openunmix_models", *arguments, "--outdir", str(self.out), *more]
         env = os.environ | {"XDG_RUNTIME_DIR": str(self.folder)}
         warm = ["--keep-warm", str(minutes)] if minutes else []
-        return subprocess.Popen([*command, *warm], cwd=root, env=env, stderr=subprocess.PIPE, text=True)
+        options = {"cwd": root, "env": env, "stderr": subprocess.PIPE, "text": True} | more_options
+        return subprocess.Popen([*command, *warm], **options)
 
     def run(self, *args, **kwargs) -> tuple[int, str]:
         """Exit status and stderr."""
@@ -165,6 +168,17 @@ def test_code_that_changed_is_not_run_from_memory(place):
     assert [pid for pid in place.waiting() if pid != before]
     shutil.rmtree(code)
     assert place.wait_until_gone(6)
+
+
+def test_holds_nothing_that_the_command_had_open(place):
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    command = place.start(place.song(0.5), pass_fds=[theirs])
+    os.close(theirs)
+    command.communicate(timeout=60)  # ends when nobody holds the command's stderr
+    assert place.waiting()
+    assert os.read(ours, 1) == b""  # would block if somebody held the other end
+    os.close(ours)
 
 
 def test_a_folder_that_others_can_enter_is_not_used(place):
