@@ -53,6 +53,10 @@ class RunningServer:
         self.process.send_signal(2)
         self.process.wait(10)
 
+    def remove(self) -> None:
+        """Take the project's copy away; a model process that stays warm for it sees that and leaves."""
+        shutil.rmtree(self.home)
+
     def client(self) -> Client:
         return Client(self.port)
 
@@ -109,6 +113,7 @@ def server(tmp_path):
     running = RunningServer(copy_project(tmp_path)).start()
     yield running
     running.kill()
+    running.remove()
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +122,7 @@ def shared_server(tmp_path_factory):
     running = RunningServer(copy_project(tmp_path_factory.mktemp("project"))).start()
     yield running
     running.stop()
+    running.remove()
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,7 @@ def quick_server(tmp_path_factory):
     running = RunningServer(home).start()
     yield running
     running.stop()
+    running.remove()
 
 
 @pytest.fixture

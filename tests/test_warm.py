@@ -140,11 +140,15 @@ def test_when_the_command_is_killed_the_process_stops_and_leaves_nothing(place):
     assert not [path for path in place.out.rglob("*") if path.is_file()]
 
 
-def test_two_at_once_do_not_wait_for_each_other(place):
-    both = [place.start(place.song(0.5, name)) for name in ("one", "two")]
-    for command in both:
-        command.communicate(timeout=60)
-    assert [command.returncode for command in both] == [0, 0]
+def test_a_second_command_does_not_wait_for_the_first(place):
+    first = place.start(place.song(20, "first"))
+    _wait_for_progress(first)
+    (busy,) = place.waiting()
+    os.kill(busy, signal.SIGSTOP)  # as busy as can be
+    assert place.run(place.song(0.5, "second"))[0] == 0
+    os.kill(busy, signal.SIGCONT)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
     assert len(place.waiting()) == 2
 
 

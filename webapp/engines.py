@@ -58,6 +58,7 @@ OPENUNMIX = Engine(
     command=(
         *(sys.executable, "-m", "openunmix_models", "{source}", "--model", "{model}"),
         *("--targets", "vocals", "--residual", "residual", "--outdir", "{outdir}"),
+        *("--keep-warm", "5"),  # minutes for which the next song need not wait for torch to load
     ),
     stems=(Stem("vocals", "song/vocals.wav"), Stem("music", "song/residual.wav")),
     progress=re.compile(r"separating: +(\d+)%"),
