@@ -9,7 +9,7 @@ MAX_SCRIPTS = 32  # CGI scripts at a time; one takes about 20 MB
 SPARE_DISK_BYTES = 64 << 20  # left free on the disk after an upload
 
 IDLE_SECONDS = 60  # a connection on which nothing moves
-SCRIPT_SECONDS = 60  # a CGI script, beside the time that its body takes
+SCRIPT_SECONDS = 90  # a CGI script, beside the time that its body takes; it tells an idle sender so before that
 SLOWEST_UPLOAD = 32 << 10  # bytes a second that a body is given time for
 
 MODEL_RETRY_SECONDS = 600  # before a model that could not be fetched is asked for again
