@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -256,12 +257,27 @@ class Server(ThreadingHTTPServer):
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Split songs into vocals and music, in a browser, on this machine.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (%(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="separations at a time (%(default)s)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (%(default)s)")
+    parser.add_argument("--workers", type=_positive(int), default=1, help="separations at a time (%(default)s)")
     parser.add_argument(
-        "--keep-hours", type=float, default=24, help="how long files stay after their last use (%(default)s)"
+        "--keep-hours", type=_positive(float), default=24, help="how long files stay after their last use (%(default)s)"
     )
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535, or 0 for any that is free")
+    return int(text)
+
+
+def _positive(number: type) -> Callable[[str], float]:
+    def check(text: str) -> float:
+        if not number(text) > 0:
+            raise argparse.ArgumentTypeError("it must be more than 0")
+        return number(text)
+
+    return check
 
 
 def main() -> None:
