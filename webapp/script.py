@@ -32,7 +32,9 @@ class Request:
         """The next bytes of the body, empty at its end. Raises Refusal (408, 400) if the sender stalls or leaves."""
         if not self._unread:
             return b""
-        chunk = sys.stdin.buffer.read(min(READ_BYTES, self._unread))
+        chunk = b""
+        with suppress(ConnectionError):
+            chunk = sys.stdin.buffer.read(min(READ_BYTES, self._unread))
         if chunk is None:  # the time limit that the server has put on the socket
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "Nothing came for a minute, so the sending was given up.")
         if not chunk:
