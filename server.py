@@ -17,10 +17,9 @@ import struct
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
+from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
@@ -30,10 +29,6 @@ from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.keeper import Keeper
 from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS
 from webapp.refusal import Refusal
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # it is to leave Python in 3.15; this project is CGI on purpose
-    from http.server import CGIHTTPRequestHandler
 
 CGI_SCRIPTS = {
     "/cgi-bin/upload.py": "POST",
