@@ -275,10 +275,17 @@ def _positive(number: type) -> Callable[[str], float]:
     return check
 
 
+def _stop_once(*_: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not break off the orderly end
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_once)
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
     try:
