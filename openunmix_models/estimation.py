@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .network import Model, Network
+from .network import BINS_AT_ONCE, Model, Network
 from .recurrence import read_joined, run_layer
 from .scratch import Scratch
-from .stft import count_frames, cut_windows, overlap_add, spectrum, waveform
+from .stft import count_frames, cut_windows, overlap_add, power, spectrum, waveform
 from .wiener import separate_window
 
 FRAMES_AT_ONCE = 256  # where the Wiener filter does not say how many
@@ -153,7 +153,7 @@ class _Passes:
     def _encode_window(self, start: int, samples: Tensor) -> int:
         """Write each network's features, (nb_frames, nb_pairs, hidden_size). Gives the frame that follows."""
         nb_bins = max(network.nb_bins for network in self._networks)
-        magnitudes = self._spectrum(samples)[..., :nb_bins].abs()
+        magnitudes = power(self._spectrum(samples)[..., :nb_bins]).sqrt_()
         pairs = [self._heard(pair) for pair in magnitudes.split(2)]
         for network, features in zip(self._networks, self._features, strict=True):
             features.write(start, torch.stack([network.encode(pair) for pair in pairs], dim=1))
@@ -183,12 +183,16 @@ class _Passes:
         """Estimates before the overlap-add, (nb_targets, 2 * nb_pairs, nb_samples)."""
         mix_stft = self._spectrum(samples)
         decoded = [features.read(start, start + mix_stft.shape[1]) for features in self._features]
-        niter, residual = self._refinement.niter, self._refinement.residual
         estimates = [
-            separate_window(self._masks([frames[:, number] for frames in decoded], pair), pair, niter, residual)
+            self._estimate_pair([frames[:, number] for frames in decoded], pair)
             for number, pair in enumerate(mix_stft.split(2))
         ]
-        return waveform(torch.cat(estimates, dim=1), self._model.n_fft, self._model.n_hop).cpu()
+        return torch.cat(estimates, dim=1).cpu()
+
+    def _estimate_pair(self, decoded: Sequence[Tensor], mix_stft: Tensor) -> Tensor:
+        niter, residual = self._refinement.niter, self._refinement.residual
+        estimates = separate_window(self._masks(decoded, mix_stft), mix_stft, niter, residual)
+        return waveform(estimates, self._model.n_fft, self._model.n_hop)
 
     def _spectrum(self, samples: Tensor) -> Tensor:
         return spectrum(samples.to(self._model.device), self._model.n_fft, self._model.n_hop)
@@ -197,15 +201,17 @@ class _Passes:
         """A pair's magnitudes (2, nb_frames, nb_bins) as the network takes them: a mono network hears their mean."""
         return magnitudes.mean(0, keepdim=True) if self._model.nb_channels == 1 else magnitudes
 
-    def _masks(self, decoded: Sequence[Tensor], mix_stft: Tensor) -> Tensor:
-        """What each target's share of the pair's STFT is, (nb_targets, 2, nb_frames, nb_bins)."""
-        masks = mix_stft.real.new_empty((len(decoded), *mix_stft.shape))
-        for mask, network, frames in zip(masks, self._networks, decoded, strict=True):
-            mask[:] = network.masks(frames.to(mask.device))
-        if self._model.nb_channels == 1:  # they tell magnitudes of the mean: as shares of each channel's magnitude
-            magnitudes = mix_stft.abs()
-            masks *= self._heard(magnitudes) / magnitudes.clamp(min=torch.finfo(torch.float32).tiny)
-        return masks
+    def _masks(self, decoded: Sequence[Tensor], mix_stft: Tensor) -> Iterator[Tensor]:
+        """What each target's share of the pair's STFT is, (nb_targets, 2, nb_frames, a few bins) after the other."""
+        frames = [part.to(mix_stft.device) for part in decoded]
+        groups = zip(*(net.masks(part) for net, part in zip(self._networks, frames, strict=True)), strict=True)
+        if self._model.nb_channels == 2:
+            yield from (torch.stack(group) for group in groups)
+        else:  # they tell magnitudes of the mean of both channels: as shares of each channel's magnitude
+            magnitudes = power(mix_stft).sqrt_()
+            ratios = self._heard(magnitudes) / magnitudes.clamp(min=torch.finfo(torch.float32).tiny)
+            for group, ratio in zip(groups, ratios.split(BINS_AT_ONCE, dim=-1), strict=True):
+                yield torch.stack(group) * ratio
 
     def _unpaired(self, estimates: Tensor) -> np.ndarray:
         """(nb_targets, 2 * nb_pairs, nb_samples) to the signal's own channels; both of a doubled channel, averaged."""
@@ -232,11 +238,14 @@ def _workers(device: str) -> Iterator[ThreadPoolExecutor]:
     other most of the time."""
     nb_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     nb_workers = min(nb_cores, MOST_WORKERS) if device == "cpu" else 1
+    nb_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     pool = ThreadPoolExecutor(max(nb_workers, 2), initializer=torch.set_num_threads, initargs=(1,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(nb_threads)
 
 
 def _stage(progress: Progress, start: float, stop: float) -> Progress:

@@ -5,7 +5,7 @@ What stands on either side of a matrix product (scales, means, batch normalisati
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from .weights import weights_file
 
 NB_LAYERS = 3
 BATCH_NORM_EPS = 1e-5  # of torch.nn.BatchNorm1d
+BINS_AT_ONCE = 128  # of 300 frames: the Wiener filter then works on about four megabytes, which stay in the cache
 
 
 class Network:
@@ -28,14 +29,14 @@ class Network:
         self.hidden_size = len(state["fc1.weight"])
         self._encoder = _encoder(state, nb_channels)
         self._decoder = _normalised(state["fc2.weight"], state, "bn2")
-        self._masker = _masker(state, nb_channels)
+        self._masker = list(_masker(state, nb_channels))
         self.layers = [[_lstm(state, f"l{layer}{way}") for way in ("", "_reverse")] for layer in range(NB_LAYERS)]
 
     def to(self, device: str) -> "Network":
         """Move all weights to `device`."""
-        for name in ("_encoder", "_decoder", "_masker"):
-            weight, bias = getattr(self, name)
-            setattr(self, name, (weight.to(device), bias.to(device)))
+        self._encoder = tuple(tensor.to(device) for tensor in self._encoder)
+        self._decoder = tuple(tensor.to(device) for tensor in self._decoder)
+        self._masker = [(weight.to(device), bias.to(device)) for weight, bias in self._masker]
         self.layers = [[lstm.to(device) for lstm in layer] for layer in self.layers]
         return self
 
@@ -51,11 +52,11 @@ class Network:
         weight, bias = self._decoder
         return torch.nn.functional.linear(torch.cat([features, recurrent], -1), weight, bias).relu_()
 
-    def masks(self, decoded: Tensor) -> Tensor:
-        """Decoded frames (nb_frames, hidden_size) to what the mixture's magnitudes are multiplied by,
-        (nb_channels, nb_frames, nb_bins of the STFT)."""
-        weight, bias = self._masker
-        return torch.baddbmm(bias, decoded.expand(len(weight), -1, -1), weight).relu_()
+    def masks(self, decoded: Tensor) -> Iterator[Tensor]:
+        """Decoded frames (nb_frames, hidden_size) to what the mixture's magnitudes are multiplied by, for BINS_AT_ONCE
+        bins of the STFT after the other, each (nb_channels, nb_frames, a few bins)."""
+        for weight, bias in self._masker:
+            yield torch.baddbmm(bias, decoded.expand(len(weight), -1, -1), weight).relu_()
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _network(folder: Path, target: str, nb_channels: int) -> Network:
     path = weights_file(folder, target)
     try:
         network = Network(torch.load(path, map_location="cpu", weights_only=True), nb_channels)
-        network.masks(network.decode(*torch.zeros(2, 1, network.hidden_size)))
+        next(network.masks(network.decode(*torch.zeros(2, 1, network.hidden_size))))
     except Exception:  # torch raises many kinds for a file that is not what it should be
         raise WeightsError(f"{folder.name}/{path.name} is damaged, or not a network of this model.") from None
     return network
@@ -107,13 +108,15 @@ def _encoder(state: dict[str, Tensor], nb_channels: int) -> tuple[Tensor, Tensor
     return weight.permute(1, 2, 0).contiguous(), bias
 
 
-def _masker(state: dict[str, Tensor], nb_channels: int) -> tuple[Tensor, Tensor]:
-    """Weight (nb_channels, hidden_size, nb_bins), bias (nb_channels, 1, nb_bins): last layer, normalisation, scale."""
+def _masker(state: dict[str, Tensor], nb_channels: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """For a few bins after the other, weight (nb_channels, hidden_size, a few bins) and bias (nb_channels, 1, a few
+    bins): last layer, normalisation, scale."""
     weight, bias = _normalised(state["fc3.weight"], state, "bn3")
     scale = state["output_scale"]
     weight = weight.unflatten(0, (nb_channels, -1)) * scale[:, None]
     bias = bias.unflatten(0, (nb_channels, 1, -1)) * scale + state["output_mean"]
-    return weight.transpose(1, 2).contiguous(), bias
+    for part, bias_part in zip(weight.split(BINS_AT_ONCE, 1), bias.split(BINS_AT_ONCE, 2), strict=True):
+        yield part.transpose(1, 2).contiguous(), bias_part
 
 
 def _normalised(weight: Tensor, state: dict[str, Tensor], norm: str) -> tuple[Tensor, Tensor]:

@@ -70,6 +70,11 @@ def spectrum(samples: Tensor, n_fft: int, n_hop: int) -> Tensor:
     return torch.cat([torch.fft.rfft(part * hann) for part in frames.split(FRAMES_AT_ONCE, dim=1)], dim=1)
 
 
+def power(spectra: Tensor) -> Tensor:
+    """Squared magnitudes, real and of the same shape; several times as fast as torch's `abs`."""
+    return spectra.real.square().addcmul_(spectra.imag, spectra.imag)
+
+
 def waveform(spectra: Tensor, n_fft: int, n_hop: int) -> Tensor:
     """Inverse of `spectrum` up to the division by the envelope, which `OverlapAdd` does.
 

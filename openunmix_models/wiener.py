@@ -5,111 +5,108 @@ spatial covariance per bin; the estimates are the mixture, filtered by their sha
 Source: S. Uhlich et al., "Improving music source separation based on deep neural networks through data augmentation and
 network blending", ICASSP 2017.
 
-Bins do not see each other, so that the work goes through a few bins at a time, which stay in the cache. The covariances
+Bins do not see each other, so that the work goes through a few of them at a time, which stay in the cache. Covariances
 are Hermitian two by two, written out in real arithmetic: two real diagonal terms and one complex cross term. Real and
 imaginary parts lie in planes of shape (nb_frames, nb_bins).
 """
 
+import math
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
+from .stft import power
+
 EPS = 1e-10
 SCALE_FACTOR = 10.0  # both as in Open-Unmix
-BINS_AT_ONCE = 32  # a plane of 300 frames is then 38 kB, and what is alive at a time about a megabyte
 
 
-def separate_window(masks: Tensor, mix_stft: Tensor, niter: int, residual: bool) -> Tensor:
+def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, residual: bool) -> Tensor:
     """The targets' share of a window of the mixture.
 
     Args:
-        masks: real (nb_targets, nb_channels=2, nb_frames, nb_bins), what the networks multiply the mixture by.
+        masks: what the networks multiply the mixture by, a few bins after the other, each real (nb_targets,
+            nb_channels=2, nb_frames, a few bins).
         mix_stft: complex (nb_channels=2, nb_frames, nb_bins).
         niter: number of iterations; 0 is the mixture times the masks.
         residual: whether what the targets leave is a source of its own. Its estimate is not given back.
     Returns:
         complex (nb_targets, nb_channels, nb_frames, nb_bins).
     """
-    if niter == 0:
-        return masks * mix_stft
-    scale = max(1.0, mix_stft.abs().max().item() / SCALE_FACTOR)
-    nb_bins = mix_stft.shape[-1]
-    bins_at_once = BINS_AT_ONCE if mix_stft.device.type == "cpu" else nb_bins
-    estimates = mix_stft.new_empty(masks.shape)
-    for start in range(0, nb_bins, bins_at_once):
-        bins = slice(start, start + bins_at_once)
-        estimates[..., bins] = _separate_bins(masks[..., bins], mix_stft[..., bins], scale, niter, residual)
+    loudness = power(mix_stft)
+    scale = max(1.0, math.sqrt(loudness.max().item()) / SCALE_FACTOR)
+    filled = _filled(mix_stft) if loudness.min() == 0 else mix_stft
+    estimates, start = None, 0
+    for mask in masks:
+        bins = slice(start, start + mask.shape[-1])
+        if estimates is None:
+            estimates = mix_stft.new_empty((len(mask), *mix_stft.shape))
+        x = _planes(filled[..., bins])
+        y = mask[:, :, None] * (x if filled is mix_stft else _planes(mix_stft[..., bins]))
+        y = _refine(y, x, scale, niter, residual)
+        torch.complex(y[:, :, 0], y[:, :, 1], out=estimates[..., bins])
+        start = bins.stop
     return estimates
 
 
-def _separate_bins(masks: Tensor, mix_stft: Tensor, scale: float, niter: int, residual: bool) -> Tensor:
-    nb_targets = len(masks)
-    x = torch.view_as_real(mix_stft).permute(0, 3, 1, 2).contiguous()  # (channel, re and im, frame, bin)
-    y = masks[:, :, None] * x  # (source, channel, re and im, frame, bin)
-    x = _filled(x)
-    if residual:
+def _filled(mix_stft: Tensor) -> Tensor:
+    """Open-Unmix's arctangent leaves 1 where the mixture is exactly 0: to the residual, digital silence is 1."""
+    return torch.where(mix_stft == 0, 1, mix_stft)
+
+
+def _planes(stft: Tensor) -> Tensor:
+    """Complex (nb_channels, nb_frames, nb_bins) to real (nb_channels, 2, nb_frames, nb_bins)."""
+    return torch.view_as_real(stft).permute(0, 3, 1, 2).contiguous()
+
+
+def _refine(y: Tensor, x: Tensor, scale: float, niter: int, residual: bool) -> Tensor:
+    """Better estimates from first ones, both (nb_targets, nb_channels, 2, nb_frames, nb_bins), of the mixture `x`."""
+    nb_targets = len(y)
+    if niter and residual:
         y = torch.cat([y, (x - y.sum(0))[None]])
     for iteration in range(niter):
-        nb_wanted = nb_targets if iteration == niter - 1 else len(y)
-        y = _iterate(y, x, scale, nb_wanted)
-    return torch.complex(y[:, :, 0], y[:, :, 1])
-
-
-def _filled(x: Tensor) -> Tensor:
-    """Open-Unmix's arctangent leaves 1 where the mixture is exactly 0: to the residual, digital silence is 1."""
-    silent = (x == 0).all(dim=1)
-    if silent.any():
-        x = x.clone()
-        x[:, 0] += silent
-    return x
+        y = _iterate(y, x, scale, nb_targets if iteration == niter - 1 else len(y))
+    return y
 
 
 def _iterate(y: Tensor, x: Tensor, scale: float, nb_wanted: int) -> Tensor:
     """Estimate each source's model from `y`, then filter the mixture `x` for the first `nb_wanted` sources.
 
-    Open-Unmix divides the signals by `scale` before, and multiplies after; here, its epsilons are multiplied instead.
+    Open-Unmix's scale goes into its epsilons here, and the signals stay as they are.
     """
-    power, (left, right, cross) = _gaussian_model(y, EPS * scale**2)
-    start = x.new_full((), EPS**0.5 * scale**2)
-    mix_left, mix_right = _total(power, left, start), _total(power, right, start)
-    mix_re, mix_im = _total(power, cross[:, 0]), _total(power, cross[:, 1])
+    psd, covariance = _gaussian_model(y, EPS * scale**2)
+    mix = psd[0] * covariance[0]
+    for j in range(1, len(y)):
+        mix.addcmul_(psd[j], covariance[j])
+    mix[:2] += EPS**0.5 * scale**2
+    left, right, re, im = mix
 
-    # inverse covariance times mixture, but for the determinant
-    ix = _times_i(x)
-    white_left = mix_right * x[0] - mix_re * x[1] - mix_im * ix[1]
-    white_right = mix_left * x[1] - mix_re * x[0] + mix_im * ix[0]
-    determinant = mix_left * mix_right - mix_re.square() - mix_im.square()
-    gain = power[:nb_wanted] / determinant
+    whitened = _hermitian_times(right, left, -re, -im, x)  # by the inverse, but for the determinant
+    gain = psd[:nb_wanted] / (left * right).addcmul_(re, re, value=-1).addcmul_(im, im, value=-1)
+    filtered = [_hermitian_times(*covariance[j], whitened).mul_(gain[j]) for j in range(nb_wanted)]
+    return torch.stack(filtered) if nb_wanted > 1 else filtered[0][None]
 
-    white = torch.stack([white_left, white_right])
-    i_white_left, i_white_right = _times_i(white)
-    out = y.new_empty((nb_wanted, *x.shape))
-    for j in range(nb_wanted):
-        re, im = cross[j]
-        out[j, 0] = (left[j] * white_left + re * white_right + im * i_white_right) * gain[j]
-        out[j, 1] = (right[j] * white_right + re * white_left - im * i_white_left) * gain[j]
+
+def _gaussian_model(y: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Twice the power spectral densities (nb_sources, nb_frames, nb_bins), and half the spatial covariances
+    (nb_sources, 4, 1, nb_bins): left, right, and the cross term's real and imaginary part."""
+    squares = y.square()
+    channels = squares[:, :, 0] + squares[:, :, 1]
+    psd = channels[:, 0] + channels[:, 1]
+    left, right = channels.sum(-2).unbind(1)
+    re = (y[:, 0] * y[:, 1]).sum((1, 2))
+    im = (y[:, 0, 1] * y[:, 1, 0]).addcmul_(y[:, 0, 0], y[:, 1, 1], value=-1).sum(1)
+    covariance = torch.stack([left, right, re, im], dim=1) / (left + right + 2 * eps)[:, None]
+    return psd, covariance[:, :, None]
+
+
+def _hermitian_times(left: Tensor, right: Tensor, re: Tensor, im: Tensor, z: Tensor) -> Tensor:
+    """The matrix (left, re + i im; re - i im, right) times the vector z, in planes (2, 2, nb_frames, nb_bins)."""
+    iz = torch.empty_like(z)
+    torch.neg(z[:, 1], out=iz[:, 0])
+    iz[:, 1] = z[:, 0]
+    out = torch.empty_like(z)
+    torch.mul(left, z[0], out=out[0]).addcmul_(re, z[1]).addcmul_(im, iz[1])
+    torch.mul(right, z[1], out=out[1]).addcmul_(re, z[0]).addcmul_(im, iz[0], value=-1)
     return out
-
-
-def _gaussian_model(y: Tensor, eps: float) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Power spectral densities (nb_sources, nb_frames, nb_bins), and spatial covariances of each bin: left and right
-    (nb_sources, nb_bins), and the cross term's real and imaginary part (nb_sources, 2, nb_bins)."""
-    (left_re, left_im), (right_re, right_im) = y[:, 0].unbind(1), y[:, 1].unbind(1)
-    left = left_re * left_re + left_im * left_im
-    right = right_re * right_re + right_im * right_im
-    cross = torch.stack([left_re * right_re + left_im * right_im, left_im * right_re - left_re * right_im], dim=1)
-    power = (left + right) / 2
-    weight = power.sum(-2) + eps
-    return power, (left.sum(-2) / weight, right.sum(-2) / weight, cross.sum(-2) / weight[:, None])
-
-
-def _total(power: Tensor, covariance: Tensor, start: Tensor | None = None) -> Tensor:
-    """Sum over the sources of power (nb_sources, nb_frames, nb_bins) times covariance (nb_sources, nb_bins)."""
-    total = power[0] * covariance[0] if start is None else torch.addcmul(start, power[0], covariance[0])
-    for j in range(1, len(power)):
-        total.addcmul_(power[j], covariance[j])
-    return total
-
-
-def _times_i(z: Tensor) -> Tensor:
-    """Complex planes (channel, re and im, frame, bin) times the imaginary unit."""
-    return torch.stack([-z[:, 1], z[:, 0]], dim=1)
