@@ -1,6 +1,7 @@
 """The command `python -m openunmix_models`: takes the arguments of Open-Unmix's `umx`, and writes the same files."""
 
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -55,4 +56,7 @@ def _list(args: Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # nothing is left to do, and torch's own way out takes 0.4 s and 130 MB

@@ -76,9 +76,9 @@ def estimate(
     with ExitStack() as stack, _workers(model.device) as pool:
         networks = [model.networks[target] for target in targets]
         passes = _Passes(signal, model, networks, refinement, folder, pool, stack)
-        passes.encode(_stage(progress, 0.0, 0.2))
-        passes.recur(_stage(progress, 0.2, 0.5))
-        yield from passes.estimates(_stage(progress, 0.5, 1.0))
+        passes.encode(_stage(progress, 0.0, 0.1))
+        passes.recur(_stage(progress, 0.1, 0.4))
+        yield from passes.estimates(_stage(progress, 0.4, 1.0))
 
 
 def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> int:

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from study import serving
+from study import serving, speed
 
-COMMANDS = {"serving": serving}
+COMMANDS = {"serving": serving, "speed": speed}
 
 
 def main() -> int:
