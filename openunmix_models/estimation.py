@@ -140,7 +140,7 @@ class _Passes:
         """Each window's first frame, and its samples, (2 * nb_pairs, nb_samples)."""
         windows = cut_windows(self._paired_blocks(), self._model.n_fft, self._model.n_hop, nb_frames)
         for number, window in enumerate(windows):
-            yield number * nb_frames, torch.from_numpy(np.ascontiguousarray(window))
+            yield number * nb_frames, torch.from_numpy(window)
 
     def _paired_blocks(self) -> Iterator[np.ndarray]:
         nb_samples = 0

@@ -1,5 +1,6 @@
 """What the command does once its arguments are right and the weights are there: load the model, separate each input."""
 
+import gc
 import sys
 import traceback
 from argparse import Namespace
@@ -11,6 +12,7 @@ from .errors import InputError, SeparatorError, tell
 
 def run(args: Namespace) -> int:
     """Separate all of `args.input`, going on after one that fails; the exit status is that of the worst failure."""
+    _import_torch()
     try:
         folder, device = Path(args.folder), _device(args)
         if args.verbose:
@@ -22,6 +24,15 @@ def run(args: Namespace) -> int:
     except Exception:
         traceback.print_exc()
         return 1
+
+
+def _import_torch() -> None:
+    """torch brings half a million objects that stay: the garbage collector need not go through them time and again."""
+    gc.disable()
+    import torch  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from .errors import DiskError, InputError
 from .estimation import Refinement, Signal, estimate, scratch_bytes
 from .network import Model
 from .resampling import resampled
-from .soundfiles import Encoding, Mixture, StemFiles, encoding_for
+from .soundfiles import Encoding, Mixture, MixtureReader, StemFiles, encoding_for
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,19 @@ def _write_stems(
     """Write as many samples as the mixture has. Gives the names of the targets that were clipped."""
     silence = np.zeros((len(options.targets), mixture.nb_channels, 1), np.float32)  # resampling may lose a sample
     clipped = set()
-    with mixture.reader(encoding.float_type) as reader:
+    with MixtureReader(mixture) as reader:
         for block in chain(estimates, repeat(silence)):
             if not block.size:
                 continue
-            samples = encoding.clip(encoding.quantise(reader.read(block.shape[-1])))
+            samples = _in_encoding(reader.read(block.shape[-1]), mixture.encoding, encoding)
             if not samples.size:
                 return clipped
-            wanted = encoding.quantise(block[..., : samples.shape[-1]])
-            targets = encoding.clip(wanted)
-            clipped |= {name for name, a, b in zip(options.targets, wanted, targets, strict=True) if (a != b).any()}
+            targets = encoding.quantise(block[..., : samples.shape[-1]])
+            for name, wanted in zip(options.targets, targets, strict=True):
+                held = encoding.clip(wanted)
+                if held is not wanted:
+                    clipped.add(name)
+                    wanted[:] = held
             sources = dict(zip(options.targets, targets, strict=True))
             if options.residual:
                 sources[options.residual] = take_residual(samples, targets, encoding)
@@ -121,14 +124,23 @@ def _write_stems(
     raise AssertionError("the silence has no end")
 
 
+def _in_encoding(frames: np.ndarray, read: Encoding, written: Encoding) -> np.ndarray:
+    """What was read from the mixture's file, as numbers of the stems' encoding, (nb_channels, nb_samples)."""
+    if read.bits == written.bits:
+        return read.from_file(frames)
+    return written.clip(written.quantise(read.to_unit(frames)))
+
+
 def take_residual(mixture: np.ndarray, targets: np.ndarray, encoding: Encoding) -> np.ndarray:
     """What the targets (nb_targets, nb_channels, nb_samples) leave of the mixture (nb_channels, nb_samples), so that
     all add up to it exactly: what the residual cannot hold goes back to the targets, in place."""
     if encoding.bits is None:
         return (mixture - targets.sum(0, dtype=np.float64)).astype(mixture.dtype)
-    residual = mixture - targets.sum(0, dtype=mixture.dtype)
+    residual = mixture - targets[0]
+    for target in targets[1:]:
+        residual -= target
     held = encoding.clip(residual)
-    if (held != residual).any():
+    if held is not residual:
         for target in targets:
             more = encoding.clip(target + residual - held)
             residual -= more - target

@@ -35,34 +35,59 @@ class Encoding:
 
     @property
     def bytes_a_sample(self) -> int:
-        return self.bits // 8 if self.bits else {"FLOAT": 4, "DOUBLE": 8}[self.subtype]
+        return self.bits // 8 if self.bits else self.container.itemsize
 
     @property
-    def float_type(self) -> type:
-        """The floating point type that holds every sample of this encoding exactly."""
-        return np.float64 if self.subtype in ("PCM_32", "DOUBLE") else np.float32
+    def container(self) -> np.dtype:
+        """What soundfile reads and writes; integers stand at its upper end."""
+        if self.bits is None:
+            return np.dtype(np.float64 if self.subtype == "DOUBLE" else np.float32)
+        return np.dtype(np.int16 if self.bits <= 16 else np.int32)
 
     def quantise(self, samples: np.ndarray) -> np.ndarray:
-        """Full scale 1 to this encoding's own numbers: integers, not yet clipped, or floating point."""
+        """Full scale 1 to numbers of this encoding: floating point, or integers with room for sums, not yet clipped."""
         if self.bits is None:
-            return samples.astype(self.float_type, copy=False)
-        scaled = np.rint(samples.astype(self.float_type, copy=False) * self.float_type(2 ** (self.bits - 1)))
-        bound = 2.0 ** (self.bits + 2)  # far beyond full scale, and small enough for the integers
-        return np.clip(scaled, -bound, bound, out=scaled).astype(np.int64 if self.bits > 24 else np.int32)
+            return samples.astype(self.container, copy=False)
+        scaled = samples * samples.dtype.type(2 ** (self.bits - 1))
+        bound = 2.0 ** (self.bits + 2)  # far beyond full scale
+        return _within(np.rint(scaled, out=scaled), -bound, bound).astype(self._roomy)
 
     def clip(self, samples: np.ndarray) -> np.ndarray:
-        """The nearest samples that a file of this encoding can hold."""
+        """The nearest numbers that a file of this encoding can hold: the same array if it can hold them all."""
         if self.bits is None:
             return samples
         full_scale = 2 ** (self.bits - 1)
-        return np.clip(samples, -full_scale, full_scale - 1)
+        return _within(samples, -full_scale, full_scale - 1)
 
-    def left_aligned(self, samples: np.ndarray) -> np.ndarray:
-        """Samples as soundfile takes them."""
-        if self.bits is None:
-            return samples
-        container = np.int16 if self.bits <= 16 else np.int32
-        return (samples << (np.iinfo(container).bits - self.bits)).astype(container)
+    def to_file(self, samples: np.ndarray) -> np.ndarray:
+        """Clipped numbers (nb_channels, nb_samples) as soundfile takes them, (nb_samples, nb_channels)."""
+        contained = np.ascontiguousarray(samples.astype(self.container, copy=False).T)
+        return contained << self._shift if self._shift else contained
+
+    def from_file(self, frames: np.ndarray) -> np.ndarray:
+        """The reverse of `to_file`, the integers with room for sums."""
+        samples = np.ascontiguousarray(frames.T)
+        return samples if self.bits is None else samples.astype(self._roomy) >> self._shift
+
+    def to_unit(self, frames: np.ndarray) -> np.ndarray:
+        """What soundfile reads, (nb_samples, nb_channels), as (nb_channels, nb_samples) of float32, full scale 1."""
+        samples = np.ascontiguousarray(frames.T).astype(np.float32, copy=False)
+        return samples if self.bits is None else samples * np.float32(-1.0 / np.iinfo(self.container).min)
+
+    @property
+    def _shift(self) -> int:
+        return 8 * self.container.itemsize - self.bits if self.bits else 0
+
+    @property
+    def _roomy(self) -> type:
+        return np.int64 if self.bits > 24 else np.int32
+
+
+def _within(samples: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Clipped samples, or the same array if none is beyond; to look is several times as fast as to clip."""
+    if not samples.size or (samples.min() >= low and samples.max() <= high):
+        return samples
+    return np.clip(samples, low, high)
 
 
 class Mixture:
@@ -77,6 +102,7 @@ class Mixture:
         self._first = 0
         with self.open() as file:
             self.sample_rate, self.nb_channels, self.subtype = file.samplerate, file.channels, file.subtype
+            self.encoding = Encoding(self.subtype if self.subtype in (*PCM_BITS, "DOUBLE") else "FLOAT")
             self._first = min(int(start * file.samplerate), file.frames)
             nb_left = file.frames - self._first
         whole = duration is None or duration < 0
@@ -86,13 +112,12 @@ class Mixture:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The whole mixture in consecutive blocks (nb_channels, nb_samples) of float32, full scale 1."""
-        with self.reader(np.float32) as reader:
-            while (block := reader.read(SAMPLES_AT_ONCE)).shape[1]:
+        with MixtureReader(self) as reader:
+            while len(frames := reader.read(SAMPLES_AT_ONCE)):
+                block = self.encoding.to_unit(frames)
+                if not np.isfinite(block).all():
+                    raise InputError(f"{self.name} holds samples that are not numbers.")
                 yield block
-
-    def reader(self, dtype: type) -> "MixtureReader":
-        """The mixture from its beginning, to be read in pieces of any size."""
-        return MixtureReader(self, dtype)
 
     def open(self) -> soundfile.SoundFile:
         """The file, standing at the mixture's beginning."""
@@ -105,23 +130,21 @@ class Mixture:
 
 
 class MixtureReader:
-    """A place in a mixture. A context: it closes the file."""
+    """A place in a mixture, at first its beginning. A context: it closes the file."""
 
-    def __init__(self, mixture: Mixture, dtype: type):
+    def __init__(self, mixture: Mixture):
         self._name, self._nb_left = mixture.name, mixture.nb_samples
-        self._dtype = np.dtype(dtype).name
+        self._dtype = mixture.encoding.container.name
         self._file = mixture.open()
 
     def read(self, nb_samples: int) -> np.ndarray:
-        """The next samples, full scale 1, (nb_channels, nb_samples); fewer at the end. Raises InputError."""
+        """The next samples as they lie in the file, (nb_samples, nb_channels); fewer at the end. Raises InputError."""
         try:
-            block = self._file.read(min(nb_samples, self._nb_left), dtype=self._dtype, always_2d=True).T
+            frames = self._file.read(min(nb_samples, self._nb_left), dtype=self._dtype, always_2d=True)
         except (soundfile.LibsndfileError, OSError):
             raise InputError(f"{self._name} cannot be read to its end.") from None
-        if not np.isfinite(block).all():
-            raise InputError(f"{self._name} holds samples that are not numbers.")
-        self._nb_left -= block.shape[1]
-        return block
+        self._nb_left -= len(frames)
+        return frames
 
     def __enter__(self) -> "MixtureReader":
         return self
@@ -158,7 +181,7 @@ class StemFiles:
     def write(self, stems: Sequence[np.ndarray]) -> None:
         """Add samples (nb_channels, nb_samples), as `Encoding.clip` gives them, to each file."""
         for file, samples in zip(self._files, stems, strict=True):
-            file.write(np.ascontiguousarray(self._encoding.left_aligned(samples).T))
+            file.write(self._encoding.to_file(samples))
 
     def __enter__(self) -> "StemFiles":
         return self

@@ -30,8 +30,8 @@ def cut_windows(blocks: Iterable[np.ndarray], n_fft: int, n_hop: int, nb_frames:
     step, width = nb_frames * n_hop, (nb_frames - 1) * n_hop + n_fft
     mirrored = _mirrored(blocks, n_fft // 2)
     held = next(mirrored)
-    for block in mirrored:
-        held = np.concatenate([held, block], axis=1)
+    while (more := _gathered(mirrored, width - held.shape[1])) is not None:
+        held = np.concatenate([held, more], axis=1)
         while held.shape[1] >= width:
             yield held[:, :width]
             held = held[:, step:]
@@ -51,16 +51,19 @@ def _mirrored(blocks: Iterable[np.ndarray], pad: int) -> Iterator[np.ndarray]:
     yield end
     for block in blocks:
         yield block
-        end = np.concatenate([end[:, -pad - 1 :], block], axis=1)
+        end = np.concatenate([end[:, -pad - 1 :], block[:, -pad - 1 :]], axis=1)
     yield end[:, -2 : -pad - 2 : -1]
 
 
-def _gathered(blocks: Iterator[np.ndarray], nb_samples: int) -> np.ndarray:
-    """The first blocks joined, at least `nb_samples` long if there are as many."""
-    joined = next(blocks)
-    while joined.shape[1] < nb_samples and (block := next(blocks, None)) is not None:
-        joined = np.concatenate([joined, block], axis=1)
-    return joined
+def _gathered(blocks: Iterator[np.ndarray], nb_samples: int) -> np.ndarray | None:
+    """The next blocks joined, at least `nb_samples` long if there are as many; None if there are none."""
+    gathered, nb_gathered = [], 0
+    for block in blocks:
+        gathered.append(block)
+        nb_gathered += block.shape[1]
+        if nb_gathered >= nb_samples:
+            break
+    return np.concatenate(gathered, axis=1) if gathered else None
 
 
 def spectrum(samples: Tensor, n_fft: int, n_hop: int) -> Tensor:

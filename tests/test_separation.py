@@ -131,6 +131,8 @@ def test_a_stem_beyond_full_scale_is_told_and_the_sum_holds(mixture, tmp_path, c
     stems = run(path, model, Options(["vocals"], "residual", niter=0))
     assert (sum(read(stem)[0] for stem in stems) == read(path)[0]).all()
     assert capfd.readouterr().err.count("beyond full scale") == 1
+    run(mixture(loudness=0.01), model)
+    assert capfd.readouterr().err == ""
 
 
 def test_what_the_residual_cannot_hold_goes_back_to_the_targets():
