@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from http import HTTPStatus
 from pathlib import Path
@@ -79,12 +79,12 @@ def load(job_id: str) -> Job:
     """Read a job's state. Raises Refusal (404) if there is no such job."""
     if not ID.fullmatch(job_id):
         raise _no_such_job()
+    known = {field.name for field in fields(Job)}
     try:
         state = json.loads((UPLOADS / job_id / "state.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        return Job(**{key: value for key, value in state.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
         raise _no_such_job() from None
-    known = {field.name for field in fields(Job)}
-    return Job(**{key: value for key, value in state.items() if key in known})
 
 
 def save(job: Job) -> None:
@@ -175,7 +175,8 @@ def last_use(job: Job) -> float:
 
 def touch(job: Job) -> None:
     """Note that a job is being downloaded from."""
-    os.utime(job.outdir)
+    with suppress(OSError):  # deleted meanwhile; whoever opens the file will tell
+        os.utime(job.outdir)
 
 
 def _sync_folder(folder: Path) -> None:
