@@ -292,7 +292,8 @@ def main() -> None:
         server = Server(arguments.host, arguments.port, arguments.keep_hours)
     except OSError as error:
         sys.exit(f"Cannot listen on {arguments.host}, port {arguments.port}: {error.strerror}. Is it running already?")
-    host = "localhost" if arguments.host == "127.0.0.1" else arguments.host
+    host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(arguments.host, arguments.host)
+    host = f"[{host}]" if ":" in host else host
     print(f"Open http://{host}:{server.server_port}/ in a browser. Ctrl-C stops the server.", flush=True)
     with server, Keeper(arguments.workers, arguments.keep_hours), contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
