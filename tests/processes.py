@@ -44,7 +44,9 @@ def _belongs(pid: int, home: str, word: str) -> bool:
     try:
         command = _command(pid)
         return (
-            word in command and command != "" and (home in command or Path(f"/proc/{pid}/cwd").readlink() == Path(home))
+            word in command
+            and command != ""
+            and (f"{home}/" in command or Path(f"/proc/{pid}/cwd").readlink() == Path(home))
         )
     except OSError:
         return False  # gone meanwhile

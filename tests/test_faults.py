@@ -1,11 +1,14 @@
 """What dies in the middle: nothing acknowledged is lost, nothing runs twice at once, nothing stays behind."""
 
+import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -142,6 +145,21 @@ def test_two_servers_over_one_folder_run_a_job_once(quick_home, serve):
     double.order(quick_home)
     second.client().wait_for(job, "done")
     assert "overlaps" not in deeds_of(quick_home, job)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1"])
+def test_the_address_that_is_printed_opens(home, host):
+    if ":" in host and not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    command = [sys.executable, str(home / "server.py"), "--port=0", f"--host={host}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            address = re.search(r"http://\S+", process.stdout.readline())[0]
+            connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=5)
+            connection.request("GET", "/")
+            assert b"Send file" in connection.getresponse().read()
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -309,6 +310,25 @@ def test_time_takes_what_is_not_used_and_nothing_that_waits_or_runs(quick_home, 
 
 
 # What goes wrong
+
+
+def test_stems_that_were_deleted_by_hand_are_not_found(client, quick_server):
+    job = send(client)
+    client.separate(job)
+    stem = client.wait_for(job, "done")["stems"][0]["url"]
+    shutil.rmtree(quick_server.home / "downloads" / job)
+    assert client.get(stem).status == 404
+
+
+@pytest.mark.parametrize("state", ["", "{", "{}", "[]", "null", '{"id": 1}', "\0" * 100])
+def test_a_damaged_state_stops_nobody_else(client, quick_server, state):
+    damaged = send(client)
+    (quick_server.home / "uploads" / damaged / "state.json").write_text(state)
+    job = send(client)
+    client.separate(job)
+    client.wait_for(job, "done", seconds=10)
+    assert client.get(f"/cgi-bin/job.py?job={damaged}").status == 404
+    shutil.rmtree(quick_server.home / "uploads" / damaged)
 
 
 @pytest.mark.parametrize(
