@@ -53,6 +53,13 @@ def open_page(browser):
         assert complaints == []
 
 
+@pytest.fixture
+def orders(quick_server):
+    """Give orders to the engine; it is quick again at the end, so that no job waits for another test's."""
+    yield lambda **orders: double.order(quick_server.home, **orders)
+    double.order(quick_server.home)
+
+
 def home_of(server) -> str:
     return f"http://localhost:{server.port}/"
 
@@ -74,6 +81,7 @@ def check_downloads(page, folder: Path, title: str, nb_samples: int) -> None:
 
 
 def is_too_wide(page) -> bool:
+    page.wait_for_load_state()  # with its style sheet, that is
     return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
 
@@ -94,8 +102,8 @@ def test_a_song_is_sent_separated_and_downloaded(open_page, shared_server, song,
     assert page.get_by_role("button", name="Send file").is_disabled()
 
 
-def test_without_javascript_the_way_is_the_same(open_page, quick_server, song, tmp_path):
-    double.order(quick_server.home, seconds=4)
+def test_without_javascript_the_way_is_the_same(open_page, quick_server, orders, song, tmp_path):
+    orders(seconds=4)
     page = open_page(home_of(quick_server), java_script_enabled=False)
     page.get_by_label("Choose .wav file for upload").set_input_files(song(1.0, name="plain.wav"))
     page.get_by_role("button", name="Send file").click()
@@ -106,7 +114,6 @@ def test_without_javascript_the_way_is_the_same(open_page, quick_server, song, t
     check_downloads(page, tmp_path, "plain", SAMPLE_RATE)
     page.get_by_role("button", name="Delete them now").click()
     page.get_by_role("heading", name="Split a song").wait_for()
-    double.order(quick_server.home)
 
 
 def test_back_deletes_the_upload(open_page, quick_server, song):
@@ -135,8 +142,8 @@ def test_the_way_back_through_the_history_does_no_harm(open_page, quick_server, 
     assert page.get_by_role("button", name="Send file").is_enabled()
 
 
-def test_cancel_ends_a_separation(open_page, quick_server, song):
-    double.order(quick_server.home, seconds=double.LONG)
+def test_cancel_ends_a_separation(open_page, quick_server, orders, song):
+    orders(seconds=double.LONG)
     page = open_page(home_of(quick_server))
     page.get_by_label("Choose .wav file for upload").set_input_files(song(0.5))
     page.get_by_role("button", name="Send file").click()
@@ -144,7 +151,6 @@ def test_cancel_ends_a_separation(open_page, quick_server, song):
     page.get_by_role("heading", name="Separating").wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_url(home_of(quick_server))
-    double.order(quick_server.home)
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -164,8 +170,8 @@ def test_what_is_no_sound_gets_a_sentence(browser, quick_server, tmp_path, scrip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_is_wider_than_a_small_screen(browser, quick_server, song, scheme):
-    double.order(quick_server.home, seconds=double.LONG)
+def test_no_page_is_wider_than_a_small_screen(browser, quick_server, orders, song, scheme):
+    orders(seconds=double.LONG)
     context = browser.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme)
     page = context.new_page()
     home = home_of(quick_server)
@@ -180,10 +186,10 @@ def test_no_page_is_wider_than_a_small_screen(browser, quick_server, song, schem
     page.get_by_role("button", name="SEPARATE").click()
     page.get_by_role("heading", name="Separating").wait_for()
     assert not is_too_wide(page)
-    double.order(quick_server.home, status=2)
+    orders(status=2)
     page.get_by_role("heading", name="could not be separated").wait_for()
     assert not is_too_wide(page)
-    double.order(quick_server.home)
+    orders()
     page.get_by_role("button", name="SEPARATE").click()
     page.get_by_role("heading", name="successfully separated").wait_for()
     assert not is_too_wide(page)
