@@ -27,11 +27,12 @@ from webapp import gateway, guard, jobs, pages
 from webapp.files import attachment, send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.keeper import Keeper
-from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS
+from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_UPLOADS, SLOT_SECONDS
 from webapp.refusal import Refusal
 
+UPLOAD = "/cgi-bin/upload.py"
 CGI_SCRIPTS = {
-    "/cgi-bin/upload.py": "POST",
+    UPLOAD: "POST",
     "/cgi-bin/uploaded.py": "GET",
     "/cgi-bin/separate.py": "POST",
     "/cgi-bin/job.py": "GET",
@@ -115,36 +116,36 @@ class Handler(CGIHTTPRequestHandler):
 
     def is_cgi(self) -> bool:
         """Whether the path is one of the table's. Raises Refusal (405) for another method than the table's."""
-        path, _, self.query = self.path.partition("?")
-        method = CGI_SCRIPTS.get(path)
-        self.script = path
+        self.route, _, self.query = self.path.partition("?")
+        method = CGI_SCRIPTS.get(self.route)
         if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
-            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"This address takes {method} only.")
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"This address takes {method} only.", {"Allow": method})
         return method is not None
 
     def run_cgi(self) -> None:
         """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
-        if not self.server.script_slots.acquire(blocking=False):
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+        slots = self.server.upload_slots if self.route == UPLOAD else self.server.script_slots
+        if not slots.acquire(timeout=SLOT_SECONDS):
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, {"Retry-After": "5"})
         try:
             self.connection.settimeout(None)  # else the script would find its standard input non-blocking
-            script = SCRIPTS / Path(self.script).name
+            script = SCRIPTS / Path(self.route).name
             with gateway.answering(script, self._variables(), self.rfile, self.body_length) as answer:
                 self._pass_on(answer)
         except gateway.BadScript:
-            log.error("%s did not answer", self.script)
+            log.error("%s did not answer", self.route)
             sentence = "This took too long, or went wrong; the server's log may say why."
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
         finally:
             self.connection.settimeout(self.timeout)
-            self.server.script_slots.release()
+            slots.release()
 
     def _variables(self) -> dict[str, str]:
         """The meta-variables of RFC 3875 that the scripts use."""
         return {
             "GATEWAY_INTERFACE": "CGI/1.1",
             "REQUEST_METHOD": "GET" if self.command == "HEAD" else self.command,
-            "SCRIPT_NAME": self.script,
+            "SCRIPT_NAME": self.route,
             "QUERY_STRING": self.query,
             "CONTENT_LENGTH": str(self.body_length),
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
@@ -167,7 +168,7 @@ class Handler(CGIHTTPRequestHandler):
     def _send_static_or_stem(self) -> None:
         if self.command == "POST":
             raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
-        static, stem = STATIC_FILES.get(self.path), STEM_PATH.fullmatch(self.path)
+        static, stem = STATIC_FILES.get(self.route), STEM_PATH.fullmatch(self.route)
         if static:
             content_type = mimetypes.guess_type(static.name)[0]
             send_file(self, static, f"{content_type}; charset=utf-8")
@@ -199,8 +200,8 @@ class Handler(CGIHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            self.send_header("Retry-After", "5")
+        for name, value in refusal.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -238,6 +239,7 @@ class Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.keep_hours = keep_hours
         self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
+        self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
         super().__init__((host, port), Handler)
 
     def server_bind(self) -> None:

@@ -34,7 +34,7 @@ NOT_A_SONG = {
     "head cut off": (waves.wave()[:30], "not a sound that can be read"),
     "no data chunk": (waves.wave()[:36], "not a sound that can be read"),
     "promise alone": (waves.wave(b"", data_length=1000), "There is no sound in this file."),
-    "six channels": (waves.written(nb_channels=6), "This file has 6 channels."),
+    "nine channels": (waves.written(nb_channels=9), "This file has 9 channels."),
     "rate zero": (waves.wave().replace(b"\x44\xac\0\0\x10", b"\0\0\0\0\x10"), ""),
 }
 
@@ -46,6 +46,7 @@ A_SONG = {
     "float": waves.written(subtype="FLOAT"),
     "double": waves.written(subtype="DOUBLE"),
     "mono": waves.written(nb_channels=1),
+    "surround": waves.written(nb_channels=6),
     "extensible": waves.written(format="WAVEX"),
     "big-endian": waves.written(endian="BIG"),
     "RF64": waves.written(format="RF64"),

@@ -3,12 +3,14 @@
 import http.client
 import io
 import socket
+import time
 
 import pytest
 import soundfile
 
 from server import SECURITY_HEADERS
 from tests.client import parse
+from webapp.limits import MAX_UPLOADS
 
 SENTENCE = '<p class="error" role="alert">'
 SOURCE_TEXT = (b"import ", b"def ", b"[core]", b"RIFF", b"Traceback", b'"attempts"', b"$sentence")
@@ -208,6 +210,7 @@ def test_a_refused_sender_gets_to_read_why(client):
 def test_each_script_takes_its_method_only(client, done, method, path):
     reply = client.request(method, f"/cgi-bin/{path}.py?job={done}", "" if method == "POST" else None)
     assert reply.status == 405
+    assert reply.headers["Allow"] in ("GET", "POST")
     assert method == "HEAD" or SENTENCE in reply.text
     assert client.state(done)["state"] == "done"
 
@@ -455,6 +458,22 @@ def test_a_file_that_is_not_the_known_one_is_sent_whatever_its_date(client, stem
     head = client.request("HEAD", stem).headers
     reply = client.get(stem, If_None_Match='"another"', If_Modified_Since=head["Last-Modified"])
     assert reply.body == content
+
+
+def test_slow_senders_do_not_keep_others_out(client, quick_server, done):
+    head = b"POST /cgi-bin/upload.py HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    senders = [socket.create_connection(("127.0.0.1", quick_server.port)) for _ in range(MAX_UPLOADS + 4)]
+    try:
+        for sender in senders:
+            sender.sendall(head + b"Content-Length: 100000\r\n\r\n--x\r\n")
+        time.sleep(1)  # until each has its script, or waits for one
+        assert client.get_json(f"/cgi-bin/job.py?job={done}").status == 200
+        replies = [parse(sender.makefile("rb").read()) for sender in senders[MAX_UPLOADS:]]
+        assert {reply.status for reply in replies} == {503}
+        assert all(reply.headers["Retry-After"] for reply in replies)
+    finally:
+        for sender in senders:
+            sender.close()
 
 
 def test_the_log_holds_no_traceback_and_no_whole_job(client, quick_server, done, stem):

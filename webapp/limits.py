@@ -4,7 +4,9 @@ GIB = 1 << 30
 
 MAX_UPLOAD_BYTES = 8 * GIB  # three hours of 96 kHz, 24 bit, stereo are 6.2 GB
 MAX_FORM_BYTES = 64 << 10
-MAX_SCRIPTS = 32  # CGI scripts at a time; one takes about 20 MB
+MAX_SCRIPTS = 16  # CGI scripts at a time, uploads apart; one takes about 20 MB
+MAX_UPLOADS = 16  # at a time
+SLOT_SECONDS = 10  # for which a request waits for its turn before it is told to come again
 
 SPARE_DISK_BYTES = 64 << 20  # left free on the disk after an upload
 

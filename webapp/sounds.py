@@ -9,7 +9,7 @@ from typing import BinaryIO
 from webapp.refusal import Refusal
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")
-MAX_CHANNELS = 2
+MAX_CHANNELS = 8  # 7.1 surround; they are separated pair by pair
 OPEN_LENGTH = 0xFFFFFFFF  # what a program writes that streams a WAV and never comes back to its head
 
 
@@ -35,7 +35,7 @@ def check(path: Path) -> Sound:
     if info.format not in WAV_FORMATS:
         raise _refusal(f"This file is {info.format_info}, whatever its name says. Please choose a .wav file.")
     if info.channels > MAX_CHANNELS:
-        raise _refusal(f"This file has {info.channels} channels. Please choose one with one channel or two.")
+        raise _refusal(f"This file has {info.channels} channels. Please choose one with {MAX_CHANNELS} at most.")
     if info.frames <= 0:
         raise _refusal("There is no sound in this file.")
     return Sound(seconds=info.frames / info.samplerate, cut_off=_is_cut_off(path))

@@ -23,17 +23,20 @@ def sweep(keep_seconds: float) -> None:
             if job.state not in ("queued", "running") and now - jobs.last_use(job) > keep_seconds:
                 log.info("job %.8s: its time is up, deleted", job.id)
                 jobs.delete(job.id)
-    _sweep_unfinished_uploads(now)
+    _sweep_jobless_uploads(now, keep_seconds)
     _sweep_ownerless_downloads()
 
 
-def _sweep_unfinished_uploads(now: float) -> None:
+def _sweep_jobless_uploads(now: float, keep_seconds: float) -> None:
+    """Folders whose file never came in whole, and, after their time, those whose state cannot be read."""
+    known = {job.id for job in jobs.everyone()}
     for folder in UPLOADS.iterdir():
-        if not jobs.ID.fullmatch(folder.name) or (folder / "state.json").exists():
+        if folder.name in known or not jobs.ID.fullmatch(folder.name):
             continue
         with suppress(OSError):
-            young = abs(now - folder.stat().st_mtime) < GRACE_SECONDS
-            if not young and not locks.is_held(folder / ".incoming"):
+            limit = keep_seconds if (folder / "state.json").exists() else GRACE_SECONDS
+            old = abs(now - folder.stat().st_mtime) > limit  # also when the clock was set back
+            if old and not locks.is_held(folder / ".incoming"):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -22,6 +22,7 @@ from webapp.separation import Separation
 POLL_SECONDS = 0.05
 RESCAN_SECONDS = 5.0
 RETRY_SECONDS = 1.0
+NEVER = (0, -float("inf"))
 
 log = logging.getLogger("worker")
 
@@ -34,7 +35,7 @@ class Worker:
         self.keep_seconds = keep_hours * 3600
         self.running: dict[str, Separation] = {}
         self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
-        self.seen = (0, 0.0)  # the time of the last change, and of the last look at the jobs
+        self.seen = NEVER  # the time of the last change, and of the last look at the jobs
         self.swept = -float("inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -72,8 +73,8 @@ class Worker:
         for job in everyone:
             if job.state == "cancelled":
                 self._cancel(job)
-            elif job.state == "running" and job.id not in self.running:
-                _recover(job)
+            elif job.state == "running" and job.id not in self.running and not _recover(job):
+                self.seen = NEVER
         for job in queue.waiting():
             if len(self.running) >= self.nb_workers:
                 break
@@ -144,12 +145,15 @@ def _fall_back(job: Job) -> None:
     job.model = FALLBACK_MODEL
 
 
-def _recover(job: Job) -> None:
-    """A job that ran under a worker that is no more: end what is left of it, and run it again once."""
+def _recover(job: Job) -> bool:
+    """A job that ran under a worker that is no more: end what is left of it, and run it again once.
+
+    False while something of it is left.
+    """
     if locks.is_held(job.running_lock):
         if job.pid:
             separation.kill_group(job.pid)
-        return  # the next look finds it gone
+        return False
     with jobs.changing(job.id) as job:
         job.pid = 0
         if job.attempts < MAX_ATTEMPTS:
@@ -157,6 +161,7 @@ def _recover(job: Job) -> None:
         else:
             job.state, job.error = "failed", "The separation was interrupted twice. You can start it again."
     log.info("job %.8s: was interrupted, now %s", job.id, job.state)
+    return True
 
 
 def _put_back(job_id: str) -> None:
