@@ -81,11 +81,12 @@ def estimate(
         yield from passes.estimates(_stage(progress, 0.4, 1.0))
 
 
-def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> int:
-    """Disk needed while `estimate` runs: the features of each target, and the outputs of two layers."""
+def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> tuple[int, int]:
+    """Disk that `estimate` needs: to its end, for the features of each target, and before its first block, for the
+    outputs of two layers."""
     sizes = [model.networks[target].hidden_size for target in targets]
-    nb_floats = (sum(sizes) + 2 * max(sizes)) * signal.nb_pairs
-    return 4 * nb_floats * count_frames(signal.nb_samples, model.n_hop)
+    bytes_a_number = 4 * signal.nb_pairs * count_frames(signal.nb_samples, model.n_hop)
+    return sum(sizes) * bytes_a_number, 2 * max(sizes) * bytes_a_number
 
 
 class _Passes:
