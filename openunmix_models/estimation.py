@@ -9,8 +9,8 @@ makes samples of it, window by window. Nothing as wide as a spectrogram exists f
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -73,7 +73,7 @@ def estimate(
     What lies on disk meanwhile (`scratch_bytes`) lies in `folder`. `progress` is called with the part that is done, 0
     to 1; what it raises ends the work.
     """
-    with ExitStack() as stack, _workers(model.device) as pool:
+    with ExitStack() as stack, _Workers(model.device) as pool:
         networks = [model.networks[target] for target in targets]
         passes = _Passes(signal, model, networks, refinement, folder, pool, stack)
         passes.encode(_stage(progress, 0.0, 0.1))
@@ -81,11 +81,12 @@ def estimate(
         yield from passes.estimates(_stage(progress, 0.4, 1.0))
 
 
-def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> int:
-    """Disk needed while `estimate` runs: the features of each target, and the outputs of two layers."""
+def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> tuple[int, int]:
+    """Disk that `estimate` needs: to its end, for the features of each target, and before its first block, for the
+    outputs of two layers."""
     sizes = [model.networks[target].hidden_size for target in targets]
-    nb_floats = (sum(sizes) + 2 * max(sizes)) * signal.nb_pairs
-    return 4 * nb_floats * count_frames(signal.nb_samples, model.n_hop)
+    bytes_a_number = 4 * signal.nb_pairs * count_frames(signal.nb_samples, model.n_hop)
+    return sum(sizes) * bytes_a_number, 2 * max(sizes) * bytes_a_number
 
 
 class _Passes:
@@ -98,7 +99,7 @@ class _Passes:
         networks: Sequence[Network],
         refinement: Refinement,
         folder: Path,
-        pool: Executor,
+        pool: "_Workers",
         stack: ExitStack,
     ):
         self._signal, self._model, self._networks, self._refinement = signal, model, networks, refinement
@@ -114,7 +115,7 @@ class _Passes:
     def encode(self, progress: Progress) -> None:
         """First pass: each network's features of all frames."""
         nb_expected = count_frames(self._signal.nb_samples, self._model.n_hop)
-        for nb_done in _in_order(self._pool, self._encode_window, self._windows(FRAMES_AT_ONCE)):
+        for nb_done in self._pool.in_order(self._encode_window, self._windows(FRAMES_AT_ONCE)):
             progress(min(nb_done / nb_expected, 1.0))
 
     def recur(self, progress: Progress) -> None:
@@ -127,7 +128,7 @@ class _Passes:
         """Third pass: masks, Wiener filter, inverse STFT."""
         nb_left, nb_samples = self._nb_samples, self._nb_samples
         length = self._refinement.window_length(self._nb_frames)
-        windows = _in_order(self._pool, self._estimate_window, self._windows(length))
+        windows = self._pool.in_order(self._estimate_window, self._windows(length))
         for samples in overlap_add(windows, self._model.n_fft, self._model.n_hop):
             yield self._unpaired(samples[..., :nb_left])
             nb_left = max(nb_left - samples.shape[-1], 0)
@@ -169,7 +170,7 @@ class _Passes:
                     progress((depth + nb_done / self._nb_frames) / len(network.layers))
                 inputs = outputs
             blocks = ((network, features, inputs, start) for start in range(0, self._nb_frames, FRAMES_AT_ONCE))
-            for _ in _in_order(self._pool, self._decode_block, blocks):
+            for _ in self._pool.in_order(self._decode_block, blocks):
                 pass
 
     @torch.inference_mode()
@@ -221,31 +222,33 @@ class _Passes:
         return estimates.numpy()
 
 
-def _in_order(pool: Executor, function: Callable, jobs: Iterable[tuple]) -> Iterator:
-    """Results of `function(*job)` in the order of the jobs; the next few are always in work."""
-    running = deque()
-    for job in jobs:
-        running.append(pool.submit(function, *job))
-        if len(running) > pool._max_workers:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
-
-
-@contextmanager
-def _workers(device: str) -> Iterator[ThreadPoolExecutor]:
+class _Workers(ThreadPoolExecutor):
     """Threads that compute side by side, each alone with its work: threads within one operation would wait for each
-    other most of the time."""
-    nb_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    nb_workers = min(nb_cores, MOST_WORKERS) if device == "cpu" else 1
-    nb_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(max(nb_workers, 2), initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(nb_threads)
+    other most of the time. A context: in it, the thread that waits for them computes alone as well."""
+
+    def __init__(self, device: str):
+        nb_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._nb_workers = max(2, min(nb_cores, MOST_WORKERS)) if device == "cpu" else 2
+        super().__init__(self._nb_workers, initializer=torch.set_num_threads, initargs=(1,))
+
+    def in_order(self, function: Callable, jobs: Iterable[tuple]) -> Iterator:
+        """Results of `function(*job)` in the order of the jobs; the next few are always in work."""
+        running = deque()
+        for job in jobs:
+            running.append(self.submit(function, *job))
+            if len(running) > self._nb_workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+    def __enter__(self) -> "_Workers":
+        self._nb_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.shutdown(cancel_futures=True)
+        torch.set_num_threads(self._nb_threads)
 
 
 def _stage(progress: Progress, start: float, stop: float) -> Progress:

@@ -64,7 +64,8 @@ def separate(path: Path, outdir: Path, model: Model, options: Options, progress:
     with _disk_errors():
         outdir.mkdir(parents=True, exist_ok=True)
         stem_bytes = len(options.stems) * mixture.nb_samples * mixture.nb_channels * encoding.bytes_a_sample
-        _check_room(outdir, scratch_bytes(signal, model, options.targets) + stem_bytes)
+        features, layers = scratch_bytes(signal, model, options.targets)
+        _check_room(outdir, features + max(layers, stem_bytes))
         refinement = Refinement(options.niter, bool(options.residual), options.wiener_win_len)
         with (
             closing(estimate(signal, model, options.targets, refinement, outdir, progress)) as estimates,
@@ -155,9 +156,7 @@ def _sum(sources: Sequence[np.ndarray], encoding: Encoding) -> np.ndarray:
 def _check_room(folder: Path, nb_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < nb_bytes:
-        raise DiskError(
-            f"The stems take {nb_bytes / 1e9:.1f} GB of disk meanwhile, and only {free / 1e9:.1f} are free."
-        )
+        raise DiskError(f"This takes {nb_bytes / 1e6:.0f} MB of disk meanwhile, and {free / 1e6:.0f} MB are free.")
 
 
 @contextmanager

@@ -70,7 +70,10 @@ def spectrum(samples: Tensor, n_fft: int, n_hop: int) -> Tensor:
     """STFT of a window, (nb_channels, nb_samples) to complex (nb_channels, nb_frames, nb_bins)."""
     frames = samples.unfold(-1, n_fft, n_hop)
     hann = _hann(n_fft, samples.device)
-    return torch.cat([torch.fft.rfft(part * hann) for part in frames.split(FRAMES_AT_ONCE, dim=1)], dim=1)
+    out = torch.empty((*frames.shape[:-1], n_fft // 2 + 1), dtype=torch.complex64, device=samples.device)
+    for part, frames_of_part in zip(out.split(FRAMES_AT_ONCE, dim=1), frames.split(FRAMES_AT_ONCE, dim=1), strict=True):
+        part[:] = torch.fft.rfft(frames_of_part * hann)
+    return out
 
 
 def power(spectra: Tensor) -> Tensor:

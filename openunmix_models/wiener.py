@@ -43,8 +43,8 @@ def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, resid
         if estimates is None:
             estimates = mix_stft.new_empty((len(mask), *mix_stft.shape))
         x = _planes(filled[..., bins])
-        y = mask[:, :, None] * (x if filled is mix_stft else _planes(mix_stft[..., bins]))
-        y = _refine(y, x, scale, niter, residual)
+        heard = x if filled is mix_stft else _planes(mix_stft[..., bins])
+        y = _refine(_first_estimates(mask, heard, x, residual and niter > 0), x, scale, niter, len(mask))
         torch.complex(y[:, :, 0], y[:, :, 1], out=estimates[..., bins])
         start = bins.stop
     return estimates
@@ -60,11 +60,21 @@ def _planes(stft: Tensor) -> Tensor:
     return torch.view_as_real(stft).permute(0, 3, 1, 2).contiguous()
 
 
-def _refine(y: Tensor, x: Tensor, scale: float, niter: int, residual: bool) -> Tensor:
-    """Better estimates from first ones, both (nb_targets, nb_channels, 2, nb_frames, nb_bins), of the mixture `x`."""
-    nb_targets = len(y)
-    if niter and residual:
-        y = torch.cat([y, (x - y.sum(0))[None]])
+def _first_estimates(masks: Tensor, heard: Tensor, x: Tensor, residual: bool) -> Tensor:
+    """The mixture as it is `heard` times the masks, and what that leaves of `x`, the mixture filled: (nb_sources,
+    nb_channels, 2, nb_frames, nb_bins)."""
+    nb_targets = len(masks)
+    y = x.new_empty((nb_targets + residual, *x.shape))
+    torch.mul(masks[:, :, None], heard, out=y[:nb_targets])
+    if residual:
+        torch.sub(x, y[0], out=y[-1])
+        for target in y[1:-1]:
+            y[-1] -= target
+    return y
+
+
+def _refine(y: Tensor, x: Tensor, scale: float, niter: int, nb_targets: int) -> Tensor:
+    """Estimates of the first `nb_targets` sources from first ones of all."""
     for iteration in range(niter):
         y = _iterate(y, x, scale, nb_targets if iteration == niter - 1 else len(y))
     return y
@@ -91,8 +101,7 @@ def _iterate(y: Tensor, x: Tensor, scale: float, nb_wanted: int) -> Tensor:
 def _gaussian_model(y: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Twice the power spectral densities (nb_sources, nb_frames, nb_bins), and half the spatial covariances
     (nb_sources, 4, 1, nb_bins): left, right, and the cross term's real and imaginary part."""
-    squares = y.square()
-    channels = squares[:, :, 0] + squares[:, :, 1]
+    channels = (y[:, :, 0] * y[:, :, 0]).addcmul_(y[:, :, 1], y[:, :, 1])
     psd = channels[:, 0] + channels[:, 1]
     left, right = channels.sum(-2).unbind(1)
     re = (y[:, 0] * y[:, 1]).sum((1, 2))

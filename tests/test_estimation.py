@@ -19,6 +19,15 @@ def folder(tmp_path_factory):
     return save_random_model(tmp_path_factory.mktemp("models") / "random", ALL)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Open-Unmix's threads wait for each other for minutes where the machine is busy."""
+    nb_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(nb_threads)
+
+
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks so small that a short signal has many of them."""

@@ -209,6 +209,6 @@ def test_a_folder_that_cannot_be_written_is_told(mixture, model, tmp_path):
 
 def test_a_full_disk_is_told_before_it_is_filled(mixture, model, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
-    with pytest.raises(DiskError, match="GB"):
+    with pytest.raises(DiskError, match="MB of disk"):
         run(mixture(), model)
     assert list((tmp_path / "out").iterdir()) == []

@@ -7,6 +7,15 @@ from openunmix import filtering
 from openunmix_models.wiener import separate_window
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Open-Unmix's threads wait for each other for minutes where the machine is busy."""
+    nb_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(nb_threads)
+
+
 def window(nb_targets, loudness=1.0, nb_frames=40, nb_bins=77):
     """Magnitude shares of the targets, and a mixture whose sides have something in common."""
     torch.manual_seed(3)
