@@ -14,7 +14,7 @@ from webapp.limits import MAX_FORM_BYTES
 from webapp.pages import HTML, JSON, error_body
 from webapp.refusal import Refusal
 
-READ_BYTES = 1 << 16  # larger pieces fall out of the processor's cache
+READ_BYTES = 1 << 18  # larger pieces fall out of the processor's cache
 UNFORESEEN = "Something went wrong on this machine; the server's log says what."
 
 

@@ -7,7 +7,7 @@ import shutil
 from http import HTTPStatus
 from pathlib import Path
 
-from multipart import MultipartError, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from webapp import jobs, sounds
 from webapp.folders import UPLOADS
@@ -18,6 +18,7 @@ from webapp.script import Request
 
 FIELD = "filename"  # as the thesis's form calls it
 MAX_PARTS = 4
+MAX_HEAD_BYTES = 64 << 10  # of what stands before the file in the form, and of what stands after it
 UNSEEN = re.compile(
     r"[\x00-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )  # controls, and marks that turn text round
@@ -45,35 +46,54 @@ def shown_name(raw_name: str) -> str:
 
 
 def _store(request: Request, path: Path) -> str:
-    """Write the file's part of the body to `path`, on the disk for good, and return the name that it was sent under."""
-    name = None
-    in_file = False
+    """Write the form's file to `path`, on the disk for good, and return the name that it was sent under.
+
+    Only the form's head and end are parsed: to search gigabytes for a boundary takes as long as to write them.
+    """
     boundary = _boundary(request.content_type)
     try:
         # Not strict: that refuses what stands behind the last boundary, be it the line end that all browsers send,
         # whenever it comes in a piece of its own.
-        parser = PushMultipartParser(boundary, request.content_length, max_segment_count=MAX_PARTS)
-        with parser, _DurableFile(path) as file:
-            while chunk := request.read():
-                for event in parser.parse(chunk):
-                    if event is None:
-                        in_file = False
-                    elif isinstance(event, (bytes, bytearray)):
-                        if in_file:
-                            file.write(event)
-                    elif event.name == FIELD and event.filename:
-                        _check_first(name)
-                        name, in_file = event.filename, True
+        with PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser, _DurableFile(path) as file:
+            name, begun = _read_head(request, parser)
+            file.write(begun)
+            while piece := request.read():
+                file.write(piece)
+            _cut_off_end(file, parser, f"\r\n--{boundary}".encode())
     except MultipartError:
         raise Refusal(HTTPStatus.BAD_REQUEST, "What was sent is not a form with a file in it.") from None
-    if name is None:
-        raise Refusal(HTTPStatus.BAD_REQUEST, "No file was chosen. Please go back and choose a .wav file.")
     return shown_name(name)
 
 
-def _check_first(name: str | None) -> None:
-    if name is not None:
+def _read_head(request: Request, parser: PushMultipartParser) -> tuple[str, bytes]:
+    """Read the form to where its file begins: the file's name, and what of it has come already."""
+    received = b""
+    while len(received) < MAX_HEAD_BYTES and (piece := request.read()):
+        received += piece
+        while b"\r\n\r\n" in received:
+            head, line_ends, received = received.partition(b"\r\n\r\n")
+            for part in _parts(parser, head + line_ends):
+                if part.name == FIELD and part.filename:
+                    return part.filename, received
+    _parts(parser, received)
+    parser.close()  # complains of a form that is none
+    raise Refusal(HTTPStatus.BAD_REQUEST, "No file was chosen. Please go back and choose a .wav file.")
+
+
+def _cut_off_end(file: "_DurableFile", parser: PushMultipartParser, delimiter: bytes) -> None:
+    """Take the form's end, which has been written too, from the file. Raises MultipartError, Refusal (400)."""
+    end = file.tail(MAX_HEAD_BYTES)
+    start = end.find(delimiter)
+    if start < 0:
+        raise MultipartError("The form has no end.")
+    if any(part.filename for part in _parts(parser, end[start:])):
         raise Refusal(HTTPStatus.BAD_REQUEST, "Please send one file at a time.")
+    file.truncate(file.written - len(end) + start)
+
+
+def _parts(parser: PushMultipartParser, content: bytes) -> list[MultipartSegment]:
+    """The parts that begin in `content`."""
+    return [event for event in parser.parse(content) if isinstance(event, MultipartSegment)]
 
 
 class _DurableFile:
@@ -82,7 +102,7 @@ class _DurableFile:
     FLUSH_BYTES = 16 << 20
 
     def __init__(self, path: Path):
-        self.file = path.open("xb", buffering=0)
+        self.file = path.open("x+b", buffering=0)
         self.written = self.flushed = 0
 
     def __enter__(self) -> "_DurableFile":
@@ -92,6 +112,14 @@ class _DurableFile:
         with self.file:
             if kind is None:
                 os.fsync(self.file.fileno())
+
+    def tail(self, nb_bytes: int) -> bytes:
+        """The last bytes that were written."""
+        self.file.seek(max(0, self.written - nb_bytes))
+        return self.file.read()
+
+    def truncate(self, nb_bytes: int) -> None:
+        self.file.truncate(nb_bytes)
 
     def write(self, content: bytes) -> None:
         view = memoryview(content)
