@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 RUNNING = ("server.py", "cgi-bin", "static", "webapp")
 BOUNDARY = "----SoundSeparatorBenchmark0123456789"
 HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="filename"; filename="song.wav"\r\n\r\n'.encode()
+PIECE_BYTES = 1 << 18
 TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
@@ -32,17 +33,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, and print the tables as Markdown."""
-    with tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder, _serving(Path(folder)) as (port, server):
+    with tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder, _serving(Path(folder)) as server:
         song = Path(folder) / "song.wav"
         _write_wav(song, round(arguments.gigabytes * 1e9))
-        _print_uploads(song, port, server, arguments.repeats)
-        _print_pages(port, _upload(song, port), arguments.pages)
+        _print_uploads(song, server, arguments.repeats)
+        _print_pages(server, server.upload(song), arguments.pages)
     return 0
 
 
+class _Server:
+    """A running server, and what it took in memory, kB at its peak, where the system tells it (Linux)."""
+
+    def __init__(self, pid: int, port: int):
+        self.pid, self.port = pid, port
+        self.peak = self.script_peak = 0
+
+    def get(self, path: str, method: str = "GET", body: str = "") -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse().read()
+        connection.close()
+        return answer
+
+    def upload(self, song: Path) -> str:
+        """Send `song` as a browser does, and return the job."""
+        length = len(HEAD) + song.stat().st_size + len(TAIL)
+        head = "POST /cgi-bin/upload.py HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
+        head += f"Content-Length: {length}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.port)) as connection, song.open("rb") as file:
+            connection.sendall(head.encode() + HEAD)
+            while piece := file.read(PIECE_BYTES):
+                connection.sendall(piece)
+            self._note_memory()
+            connection.sendall(TAIL)
+            answer = connection.makefile("rb").read()
+        if b" 201 " not in answer:
+            raise SystemExit(answer.decode())
+        return answer.split(b'"job": "')[1][:32].decode()
+
+    def delete(self, job: str) -> None:
+        self.get("/cgi-bin/delete.py", "POST", f"job={job}")
+
+    def _note_memory(self) -> None:
+        for status in Path("/proc").glob("[0-9]*/status"):
+            try:
+                text, command = status.read_text(), (status.parent / "cmdline").read_bytes()
+            except OSError:
+                continue
+            fields = dict(line.split(":", 1) for line in text.splitlines())
+            peak = int(fields.get("VmHWM", "0 kB").split()[0])
+            if status.parent.name == str(self.pid):
+                self.peak = max(self.peak, peak)
+            elif fields["PPid"].strip() == str(self.pid) and b"upload.py" in command:
+                self.script_peak = max(self.script_peak, peak)
+
+
 @contextmanager
-def _serving(folder: Path) -> Iterator[tuple[int, int]]:
-    """A server over a copy of the project in `folder`: its port and its process."""
+def _serving(folder: Path) -> Iterator[_Server]:
+    """A server over a copy of the project in `folder`."""
     for name in RUNNING:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, folder / name)
@@ -53,7 +102,7 @@ def _serving(folder: Path) -> Iterator[tuple[int, int]]:
     process = subprocess.Popen([sys.executable, folder / "server.py", f"--port={port}"], **quiet)
     try:
         _wait_for(port)
-        yield port, process.pid
+        yield _Server(process.pid, port)
     finally:
         process.terminate()
         process.wait()
@@ -81,25 +130,31 @@ def _write_wav(path: Path, nb_bytes: int) -> None:
             file.write(block)
 
 
-def _print_uploads(song: Path, port: int, server: int, repeats: int) -> None:
-    copies = {"copy": _seconds(_copy, song), "copy, and wait for the disk": _seconds(_copy_durably, song)}  # warm-up
-    _upload(song, port)
-    copies, uploads, memory = {name: [] for name in copies}, [], [0, 0]
-    for _ in range(repeats):
-        copies["copy"].append(_seconds(_copy, song))
-        copies["copy, and wait for the disk"].append(_seconds(_copy_durably, song))
-        uploads.append(_seconds(lambda: _upload(song, port, lambda: _note_memory(server, memory))))
+def _print_uploads(song: Path, server: _Server, repeats: int) -> None:
+    copy = song.with_suffix(".copy")
+    rows = {
+        "copy": (lambda: _copy(song, copy), lambda _: copy.unlink()),
+        "copy, and wait for the disk": (lambda: _copy_durably(song, copy), lambda _: copy.unlink()),
+        "upload, and wait for the disk": (lambda: server.upload(song), server.delete),
+    }
+    times = {name: [] for name in rows}
+    for _ in range(1 + repeats):  # the first is a warm-up
+        for name, (action, clean) in rows.items():
+            _rest()
+            seconds, result = _timed(action)
+            clean(result)
+            times[name].append(seconds)
+    medians = {name: statistics.median(seconds[1:]) for name, seconds in times.items()}
+    upload = medians["upload, and wait for the disk"]
     print(f"{song.stat().st_size / 1e9:.2f} GB, medians of {repeats}, in turn\n")
     print("| | seconds | MB/s | the upload's speed beside it |\n|---|---|---|---|")
-    upload = statistics.median(uploads)
-    for name, seconds in {**copies, "upload, and wait for the disk": uploads}.items():
-        median = statistics.median(seconds)
+    for name, median in medians.items():
         print(f"| {name} | {median:.2f} | {song.stat().st_size / median / 1e6:.0f} | {median / upload:.2f} |")
-    if any(memory):
-        print(f"\nPeak memory: server {memory[0] / 1e3:.0f} MB, script {memory[1] / 1e3:.0f} MB.")
+    if server.script_peak:
+        print(f"\nPeak memory: server {server.peak / 1e3:.0f} MB, script {server.script_peak / 1e3:.0f} MB.")
 
 
-def _print_pages(port: int, job: str, repeats: int) -> None:
+def _print_pages(server: _Server, job: str, repeats: int) -> None:
     print(f"\nAnswers, medians of {repeats}\n\n| | ms |\n|---|---|")
     paths = {
         "home page (a file)": "/",
@@ -107,62 +162,27 @@ def _print_pages(port: int, job: str, repeats: int) -> None:
         "state as JSON (a script)": f"/cgi-bin/job.py?job={job}",
     }
     for name, path in paths.items():
-        times = [_seconds(_get, port, path) for _ in range(repeats + 1)][1:]
-        print(f"| {name} | {1e3 * statistics.median(times):.0f} |")
+        times = [_timed(lambda path=path: server.get(path))[0] for _ in range(1 + repeats)]
+        print(f"| {name} | {1e3 * statistics.median(times[1:]):.0f} |")
 
 
-def _seconds(action: Callable, *arguments: object) -> float:
+def _rest() -> None:
+    """What an earlier action has left to be written must not slow the next one."""
     if hasattr(os, "sync"):
-        os.sync()  # what an earlier action has left to be written must not slow this one
+        os.sync()
+
+
+def _timed(action: Callable) -> tuple[float, object]:
     start = time.perf_counter()
-    action(*arguments)
-    return time.perf_counter() - start
+    result = action()
+    return time.perf_counter() - start, result
 
 
-def _copy(song: Path) -> None:
-    copy = song.with_suffix(".copy")
+def _copy(song: Path, copy: Path) -> None:
     subprocess.run(["cp", song, copy], check=True) if shutil.which("cp") else shutil.copyfile(song, copy)
 
 
-def _copy_durably(song: Path) -> None:
-    _copy(song)
-    with song.with_suffix(".copy").open("rb+") as file:
+def _copy_durably(song: Path, copy: Path) -> None:
+    _copy(song, copy)
+    with copy.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _upload(song: Path, port: int, before_answer: Callable[[], None] = lambda: None) -> str:
-    """Send `song` as a browser does, and return the job."""
-    length = len(HEAD) + song.stat().st_size + len(TAIL)
-    head = "POST /cgi-bin/upload.py HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
-    head += f"Content-Length: {length}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port)) as connection, song.open("rb") as file:
-        connection.sendall(head.encode() + HEAD)
-        connection.sendfile(file)
-        before_answer()
-        connection.sendall(TAIL)
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    if b" 201 " not in answer:
-        raise SystemExit(answer.decode())
-    return answer.split(b'"job": "')[1][:32].decode()
-
-
-def _get(port: int, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("GET", path, headers={"Accept": "application/json"} if "job.py" in path else {})
-    assert connection.getresponse().read()
-    connection.close()
-
-
-def _note_memory(server: int, memory: list[int]) -> None:
-    """Keep the peaks, kB, of the server and of its upload script, where the system tells them (Linux)."""
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            text, command = status.read_text(), (status.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        fields = dict(line.split(":", 1) for line in text.splitlines())
-        peak = int(fields.get("VmHWM", "0 kB").split()[0])
-        if status.parent.name == str(server):
-            memory[0] = max(memory[0], peak)
-        elif fields["PPid"].strip() == str(server) and b"upload.py" in command:
-            memory[1] = max(memory[1], peak)
