@@ -103,8 +103,9 @@ def _add_overlapping(out: Tensor, frames: Tensor, n_hop: int) -> None:
         rows += part
 
 
+@torch.inference_mode()
 def overlap_add(windows: Iterable[Tensor], n_fft: int, n_hop: int) -> Iterator[Tensor]:
-    """Add up overlapping windows of `waveform`, on the CPU, and divide by the envelope.
+    """Add up overlapping windows of `waveform`, on the CPU, and divide by the envelope, both in place.
 
     Yields consecutive samples (..., nb_samples) from the signal's first on; half a frame of mirrored ones at the end.
     """
@@ -112,18 +113,13 @@ def overlap_add(windows: Iterable[Tensor], n_fft: int, n_hop: int) -> Iterator[T
     tail = envelope_tail = torch.zeros(n_fft - n_hop)
     for window in windows:
         nb_whole = window.shape[-1] - n_fft + n_hop
-        window = _joined(tail, window)
-        envelope = _joined(envelope_tail, _envelope(nb_whole // n_hop, n_fft, n_hop))
-        yield (window[..., :nb_whole] / envelope[:nb_whole])[..., nb_mirrored:]
-        tail, envelope_tail = window[..., nb_whole:], envelope[nb_whole:]
+        window[..., : tail.shape[-1]] += tail
+        envelope = _envelope(nb_whole // n_hop, n_fft, n_hop).clone()
+        envelope[: tail.shape[-1]] += envelope_tail
+        tail, envelope_tail = window[..., nb_whole:].clone(), envelope[nb_whole:]
+        yield window[..., :nb_whole].div_(envelope[:nb_whole])[..., nb_mirrored:]
         nb_mirrored = max(nb_mirrored - nb_whole, 0)
     yield (tail / envelope_tail)[..., nb_mirrored:]
-
-
-def _joined(tail: Tensor, window: Tensor) -> Tensor:
-    """A window on top of what the earlier ones left."""
-    nb_shared = tail.shape[-1]
-    return torch.cat([window[..., :nb_shared] + tail, window[..., nb_shared:]], dim=-1)
 
 
 @lru_cache(maxsize=4)

@@ -34,9 +34,9 @@ def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, resid
     Returns:
         complex (nb_targets, nb_channels, nb_frames, nb_bins).
     """
-    loudness = power(mix_stft)
-    scale = max(1.0, math.sqrt(loudness.max().item()) / SCALE_FACTOR)
-    filled = _filled(mix_stft) if loudness.min() == 0 else mix_stft
+    quietest, loudest = power(mix_stft).aminmax()
+    scale = max(1.0, math.sqrt(loudest.item()) / SCALE_FACTOR)
+    filled = _filled(mix_stft) if quietest == 0 else mix_stft
     estimates, start = None, 0
     for mask in masks:
         bins = slice(start, start + mask.shape[-1])
