@@ -26,7 +26,8 @@ from .stft import count_frames, cut_windows, overlap_add, power, spectrum, wavef
 from .wiener import separate_window
 
 FRAMES_AT_ONCE = 256  # where the Wiener filter does not say how many
-MOST_WORKERS = 4  # each holds a window of spectrograms
+MOST_WORKERS = 4
+MOST_SPECTROGRAMS = 4  # windows being estimated times their targets: 10 MB each, and as much again to work on
 
 Progress = Callable[[float], None]
 
@@ -128,7 +129,8 @@ class _Passes:
         """Third pass: masks, Wiener filter, inverse STFT."""
         nb_left, nb_samples = self._nb_samples, self._nb_samples
         length = self._refinement.window_length(self._nb_frames)
-        windows = self._pool.in_order(self._estimate_window, self._windows(length))
+        most = MOST_SPECTROGRAMS // len(self._networks)
+        windows = self._pool.in_order(self._estimate_window, self._windows(length), most)
         for samples in overlap_add(windows, self._model.n_fft, self._model.n_hop):
             yield self._unpaired(samples[..., :nb_left])
             nb_left = max(nb_left - samples.shape[-1], 0)
@@ -188,7 +190,7 @@ class _Passes:
             self._estimate_pair([frames[:, number] for frames in decoded], pair)
             for number, pair in enumerate(mix_stft.split(2))
         ]
-        return torch.cat(estimates, dim=1).cpu()
+        return (torch.cat(estimates, dim=1) if len(estimates) > 1 else estimates[0]).cpu()
 
     def _estimate_pair(self, decoded: Sequence[Tensor], mix_stft: Tensor) -> Tensor:
         niter, residual = self._refinement.niter, self._refinement.residual
@@ -231,13 +233,14 @@ class _Workers(ThreadPoolExecutor):
         self._nb_workers = max(2, min(nb_cores, MOST_WORKERS)) if device == "cpu" else 2
         super().__init__(self._nb_workers, initializer=torch.set_num_threads, initargs=(1,))
 
-    def in_order(self, function: Callable, jobs: Iterable[tuple]) -> Iterator:
-        """Results of `function(*job)` in the order of the jobs; the next few are always in work."""
+    def in_order(self, function: Callable, jobs: Iterable[tuple], most: int = MOST_WORKERS) -> Iterator:
+        """Results of `function(*job)` in the order of the jobs; the next few, at most `most`, are always in work."""
+        nb_at_once = max(1, min(most, self._nb_workers + 1))
         running = deque()
         for job in jobs:
+            done = [running.popleft().result()] if len(running) == nb_at_once else []
             running.append(self.submit(function, *job))
-            if len(running) > self._nb_workers:
-                yield running.popleft().result()
+            yield from done
         while running:
             yield running.popleft().result()
 

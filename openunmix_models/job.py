@@ -1,17 +1,22 @@
 """What the command does once its arguments are right and the weights are there: load the model, separate each input."""
 
+import ctypes
 import gc
 import sys
 import traceback
 from argparse import Namespace
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from .errors import InputError, SeparatorError, tell
 
+M_ARENA_MAX = -8  # glibc, malloc.h
+
 
 def run(args: Namespace) -> int:
     """Separate all of `args.input`, going on after one that fails; the exit status is that of the worst failure."""
+    _share_one_heap()
     _import_torch()
     try:
         folder, device = Path(args.folder), _device(args)
@@ -24,6 +29,13 @@ def run(args: Namespace) -> int:
     except Exception:
         traceback.print_exc()
         return 1
+
+
+def _share_one_heap() -> None:
+    """glibc gives each thread a heap of its own, where what it freed waits for it alone: up to 90 MB here."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _import_torch() -> None:

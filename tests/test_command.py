@@ -1,10 +1,16 @@
 """The command's arguments and exit statuses: what is wrong with a request is told in one sentence, and soon."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
 from openunmix_models.__main__ import main
+from tests.random_model import save_random_model
 
 
 @pytest.fixture
@@ -80,3 +86,26 @@ def test_a_folder_that_cannot_be_written_to(song, tmp_path, capsys):
     (tmp_path / "out").write_text("a file stands in the way")
     assert main([song, *STARTER, "--outdir", "out"]) == 4
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what import torch alone takes differs from system to system")
+def test_four_targets_of_the_published_size_stay_below_900_megabytes(song, tmp_path):
+    targets = ["vocals", "drums", "bass", "other"]
+    save_random_model(tmp_path / "model", targets, hidden_size=512)
+    soundfile.write("long.wav", np.random.default_rng(0).normal(0, 0.1, (25 * 44100, 2)), 44100)
+    command = [
+        sys.executable,
+        "-m",
+        "openunmix_models",
+        "long.wav",
+        "--model",
+        "model",
+        "--residual",
+        "rest",
+        "--no-cuda",
+    ]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status  # it has been waited for
+    assert status == 0
+    assert usage.ru_maxrss * 1024 < 900e6
