@@ -11,7 +11,7 @@ import pytest
 
 from tests import waves
 from tests.conftest import PROJECT
-from webapp import guard, jobs, pages, sounds
+from webapp import guard, jobs, pages, separation, sounds
 from webapp.engines import DEFAULT_MODEL, ENGINES, FALLBACK_MODEL, MODELS, OPENUNMIX
 from webapp.files import attachment
 from webapp.locks import acquire, is_held
@@ -131,6 +131,16 @@ def test_a_lock_ends_with_its_holder(tmp_path):
         assert acquire(path, wait=False) is None
         holder.kill()
     assert not is_held(path)
+
+
+def test_no_process_is_no_reason_to_kill_the_own_group(monkeypatch):
+    """A worker that dies right after it has started a separation leaves a job without the number of its process."""
+    killed = []
+    monkeypatch.setattr(separation.os, "killpg", lambda *arguments: killed.append(arguments))
+    separation.kill_group(0)
+    assert killed == []
+    separation.kill_group(12345)
+    assert [pid for pid, _ in killed] == [12345]
 
 
 def imports(path) -> set[str]:

@@ -48,7 +48,9 @@ class Separation:
 
 
 def kill_group(pid: int) -> None:
-    """Kill the process `pid` and those that it started in its group, if they are there."""
+    """Kill the process `pid` and those that it started in its group, if they are there; 0 is none."""
+    if not pid:
+        return  # to the system, 0 is the group of whoever asks: the worker and the server
     with suppress(OSError):
         if os.name == "nt":
             subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)

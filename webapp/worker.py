@@ -151,10 +151,11 @@ def _recover(job: Job) -> bool:
     False while something of it is left.
     """
     if locks.is_held(job.running_lock):
-        if job.pid:
-            separation.kill_group(job.pid)
+        separation.kill_group(job.pid)
         return False
     with jobs.changing(job.id) as job:
+        if job.state != "running":
+            return True  # cancelled meanwhile
         job.pid = 0
         if job.attempts < MAX_ATTEMPTS:
             job.state = "queued"
