@@ -1,5 +1,6 @@
 """Sending a file: whole or in part, and only if it has changed (RFC 9110, sections 13 and 14)."""
 
+import os
 import re
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
@@ -19,8 +20,8 @@ def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, di
     except OSError:
         raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file here.") from None
     with file:
-        file.seek(0, 2)
-        size, modified = file.tell(), path.stat().st_mtime_ns
+        found = os.fstat(file.fileno())
+        size, modified = found.st_size, found.st_mtime_ns
         tag = f'"{modified:x}-{size:x}"'
         if _is_known(handler.headers, tag, modified):
             status, start, end = HTTPStatus.NOT_MODIFIED, 0, 0
