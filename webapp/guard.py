@@ -26,7 +26,8 @@ def _check_host(headers: Message) -> None:
     hosts = headers.get_all("Host", [])
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if not found or not _is_own_name((found[1] or found[2]).lower()):
-        raise Refusal(HTTPStatus.FORBIDDEN, "This server answers only to its own name: open it as http://localhost.")
+        sentence = "This server answers only to localhost, its machine's name and its IP address. Please use one of these."
+        raise Refusal(HTTPStatus.FORBIDDEN, sentence)
 
 
 def _is_own_name(name: str) -> bool:
