@@ -8,7 +8,6 @@ under `/cgi-bin/`; nothing else of the folder, ever.
 import argparse
 import contextlib
 import logging
-import mimetypes
 import os
 import re
 import signal
@@ -39,9 +38,12 @@ CGI_SCRIPTS = {
     "/cgi-bin/download.py": "GET",
     "/cgi-bin/delete.py": "POST",
 }
-STATIC_SUFFIXES = (".css", ".js", ".svg")
-STATIC_FILES = {"/": STATIC / "index.html"} | {
-    f"/static/{path.name}": path for path in STATIC.iterdir() if path.suffix in STATIC_SUFFIXES
+# Not asked of the system: on Windows any program may have made .js plain text, which a browser then does not run.
+STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+STATIC_FILES = {"/": (STATIC / "index.html", "text/html")} | {
+    f"/static/{path.name}": (path, STATIC_TYPES[path.suffix])
+    for path in STATIC.iterdir()
+    if path.suffix in STATIC_TYPES
 }
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.wav")
 
@@ -170,8 +172,8 @@ class Handler(CGIHTTPRequestHandler):
             raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
         static, stem = STATIC_FILES.get(self.route), STEM_PATH.fullmatch(self.route)
         if static:
-            content_type = mimetypes.guess_type(static.name)[0]
-            send_file(self, static, f"{content_type}; charset=utf-8")
+            path, content_type = static
+            send_file(self, path, f"{content_type}; charset=utf-8")
         elif stem:
             self._send_stem(*stem.groups())
         else:
@@ -227,13 +229,14 @@ class Handler(CGIHTTPRequestHandler):
 
     def log_message(self, format: str, *values: object) -> None:
         line = jobs.ID.sub(lambda job_id: job_id.group()[:8], format % values)
-        log.info("%s %s", self.address_string(), line.translate(self._control_char_table))
+        log.info("%s %s", self.address_string(), line.encode("unicode_escape").decode("ascii"))
 
 
 class Server(ThreadingHTTPServer):
     """The web server, a thread a connection."""
 
     request_queue_size = 128
+    allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
 
     def __init__(self, host: str, port: int, keep_hours: float):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
