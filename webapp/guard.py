@@ -26,7 +26,9 @@ def _check_host(headers: Message) -> None:
     hosts = headers.get_all("Host", [])
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if not found or not _is_own_name((found[1] or found[2]).lower()):
-        sentence = "This server answers only to localhost, its machine's name and its IP address. Please use one of these."
+        sentence = (
+            "This server answers only to localhost, its machine's name or its IP address. Please use one of them."
+        )
         raise Refusal(HTTPStatus.FORBIDDEN, sentence)
 
 
