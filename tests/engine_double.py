@@ -20,6 +20,8 @@ def main() -> int:
     _note(job, "starts" if locks.acquire(HOME / f"{job}.lock", wait=False) is not None else "overlaps")
     _work(time.monotonic())
     status = _orders().get("status", 0)
+    if status:
+        sys.stderr.write(f"\rthe double ends with {status}\n")
     if status == 0:
         outdir = Path(options["--outdir"]) / source.stem
         outdir.mkdir(parents=True)

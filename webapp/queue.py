@@ -48,12 +48,13 @@ def standing(job: Job) -> Standing:
     if job.state == "done":
         return Standing(0, 100.0, 0.0)
     if job.state == "running":
-        percent = job.separator().percent(_tail(job))
+        percent = job.separator().percent(end_of_log(job))
         return Standing(0, percent, _seconds_left(percent, time.time() - job.started))
     return Standing(0, 0.0, None)
 
 
-def _tail(job: Job) -> str:
+def end_of_log(job: Job) -> str:
+    """The last that the job's command has said, LOG_TAIL_BYTES at most; empty if it never began."""
     try:
         with job.log.open("rb") as log:
             log.seek(max(0, log.seek(0, 2) - LOG_TAIL_BYTES))

@@ -130,6 +130,7 @@ class Worker:
             job.state = "queued"
         else:
             job.state, job.error = "failed", engine.sentence(status)
+            log.error("job %.8s: %s", job.id, queue.end_of_log(job).split("\r")[-1].strip())
 
     def _cancel(self, job: Job) -> None:
         running = self.running.pop(job.id, None)
