@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 LONG = 1000.0  # seconds; a test lets go of it by ordering less
@@ -22,3 +23,10 @@ def deeds(home: Path) -> list[tuple[str, str]]:
     """What the engine did so far: (job, "starts" | "overlaps" | "ends")."""
     log = home / "engine.log"
     return [tuple(line.split()) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def wait_until_started(home: Path, job: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while (job, "starts") not in deeds(home):
+        assert time.monotonic() < deadline, "the engine does not start"
+        time.sleep(0.02)

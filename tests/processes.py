@@ -14,14 +14,22 @@ def of(home: Path, word: str = "") -> list[int]:
     return [pid for pid in pids if _belongs(pid, str(home), word)]
 
 
-def wait_until_gone(home: Path, word: str = "", seconds: float = 10) -> None:
+def wait_until_gone(home: Path, word: str = "", seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while left := of(home, word):
         assert time.monotonic() < deadline, f"still there: {[_command(pid) for pid in left]}"
         time.sleep(0.02)
 
 
-def one(home: Path, word: str, seconds: float = 10) -> int:
+def wait_until_ended(home: Path, pid: int, seconds: float = 30) -> None:
+    """Wait for the end of one process; another with the same command line may take its place at once."""
+    deadline = time.monotonic() + seconds
+    while pid in of(home):
+        assert time.monotonic() < deadline, f"still there: {_command(pid)}"
+        time.sleep(0.02)
+
+
+def one(home: Path, word: str, seconds: float = 30) -> int:
     """The one process with `word` in its command line, as soon as it is there."""
     deadline = time.monotonic() + seconds
     while len(found := of(home, word)) != 1:

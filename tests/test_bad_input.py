@@ -332,7 +332,7 @@ def answer(connection: socket.socket):
     ],
 )
 def test_a_length_that_is_not_welcome_is_refused_before_a_byte_is_read(client, leaves_nothing, headers, status):
-    with socket.create_connection(("127.0.0.1", client.port), timeout=3) as connection:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=30) as connection:  # half of IDLE_SECONDS
         connection.sendall(head(*headers))
         reply = answer(connection)
     assert reply.status == status

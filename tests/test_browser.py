@@ -103,13 +103,14 @@ def test_a_song_is_sent_separated_and_downloaded(open_page, shared_server, song,
 
 
 def test_without_javascript_the_way_is_the_same(open_page, quick_server, orders, song, tmp_path):
-    orders(seconds=4)
+    orders(seconds=30)
     page = open_page(home_of(quick_server), java_script_enabled=False)
     page.get_by_label("Choose .wav file for upload").set_input_files(song(1.0, name="plain.wav"))
     page.get_by_role("button", name="Send file").click()
     page.get_by_role("button", name="SEPARATE").click()
     page.get_by_role("heading", name="Separating").wait_for()
     page.get_by_text("% done").wait_for()
+    orders()
     page.get_by_role("heading", name="Source file is successfully separated").wait_for(timeout=20_000)
     check_downloads(page, tmp_path, "plain", SAMPLE_RATE)
     page.get_by_role("button", name="Delete them now").click()

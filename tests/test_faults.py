@@ -1,5 +1,6 @@
 """What dies in the middle: nothing acknowledged is lost, nothing runs twice at once, nothing stays behind."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -33,7 +34,7 @@ def running_job(client, home) -> str:
     job = queued_job(client)
     client.wait_for(job, "running")
     processes.one(home, job)
-    wait_for_deed(home, job)
+    double.wait_until_started(home, job)
     return job
 
 
@@ -41,13 +42,6 @@ def queued_job(client, content: bytes = SONG) -> str:
     job = client.uploaded_job(content)
     assert client.separate(job).status == 202
     return job
-
-
-def wait_for_deed(home, job: str) -> None:
-    deadline = time.monotonic() + 10
-    while (job, "starts") not in double.deeds(home):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def deeds_of(home, job: str) -> list[str]:
@@ -96,8 +90,7 @@ def test_a_server_killed_with_its_worker_loses_nothing(quick_home, serve):
     server.kill()
     left = processes.one(quick_home, job)
     client = serve().client()
-    while left in processes.of(quick_home, job):
-        time.sleep(0.02)
+    processes.wait_until_ended(quick_home, left)
     double.order(quick_home)
     client.wait_for(job, "done")
     assert deeds_of(quick_home, job) == ["starts", "starts", "ends"]
@@ -112,9 +105,9 @@ def test_ctrl_c_stops_at_once_and_the_next_start_goes_on(quick_home, serve, sign
     for number in signals:
         server.process.send_signal(number)
         time.sleep(0.02)
-    assert server.process.wait(5) == 0
-    assert time.monotonic() - begin < 3
-    processes.wait_until_gone(quick_home, seconds=1)
+    assert server.process.wait(30) == 0
+    assert time.monotonic() - begin < 4.5  # 5 s is what a worker has that hangs
+    processes.wait_until_gone(quick_home)
     assert "Traceback" not in server.log.read_text()
 
     client = serve().client()
@@ -149,17 +142,25 @@ def test_two_servers_over_one_folder_run_a_job_once(quick_home, serve):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1"])
 def test_the_address_that_is_printed_opens(home, host):
-    if ":" in host and not socket.has_ipv6:
+    if ":" in host and not has_ipv6():
         pytest.skip("no IPv6 here")
     command = [sys.executable, str(home / "server.py"), "--port=0", f"--host={host}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             address = re.search(r"http://\S+", process.stdout.readline())[0]
-            connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=5)
+            connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
             connection.request("GET", "/")
             assert b"Send file" in connection.getresponse().read()
         finally:
             process.send_signal(signal.SIGINT)
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has it now: a container often does not, though Python knows it."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -191,8 +192,7 @@ def test_a_killed_worker_is_started_again_and_runs_the_job_again(client, quick_h
     engine = processes.one(quick_home, job)
     os.kill(processes.one(quick_home, "webapp.worker"), signal.SIGKILL)
     assert client.state(job)["state"] == "running"
-    processes.wait_until_gone(quick_home, f"uploads/{job}")
-    assert engine not in processes.of(quick_home)
+    processes.wait_until_ended(quick_home, engine)
     double.order(quick_home)
     for one in (job, queued):
         client.wait_for(one, "done")
@@ -249,8 +249,7 @@ def test_a_sender_who_is_cut_off_hard_leaves_nothing(client, quick_home, server)
     body = part() + END
     connection = open_post(client, len(body))
     connection.sendall(body[:500])
-    while not job_folders(quick_home):
-        time.sleep(0.02)
+    wait_for_folder(quick_home)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     connection.close()
     wait_until_no_folders(quick_home)
@@ -263,8 +262,7 @@ def test_half_an_upload_is_swept_after_a_power_cut(quick_home, serve):
     with open_post(server.client(), len(body)) as connection:
         connection.sendall(body[:500])
         upload = processes.one(quick_home, "upload.py")
-        while not job_folders(quick_home):
-            time.sleep(0.02)
+        wait_for_folder(quick_home)
         server.process.kill()
         os.kill(upload, signal.SIGKILL)
     (folder,) = job_folders(quick_home)
@@ -279,15 +277,22 @@ def test_a_sweep_leaves_an_upload_alone_that_still_comes_in(quick_home, serve):
     body = part() + END
     with open_post(client, len(body)) as connection:
         connection.sendall(body[:500])
-        while not job_folders(quick_home):
-            time.sleep(0.02)
-        (folder,) = job_folders(quick_home)
+        folder = wait_for_folder(quick_home)
         os.utime(quick_home / "uploads" / folder, (0, 0))
         os.kill(processes.one(quick_home, "webapp.worker"), signal.SIGKILL)  # the next one sweeps when it starts
         time.sleep(2)
         assert job_folders(quick_home) == {folder}
         connection.sendall(body[500:])
         assert b"303" in connection.recv(100)
+
+
+def wait_for_folder(home) -> str:
+    """The folder of an upload that has begun."""
+    deadline = time.monotonic() + 30
+    while not (folders := job_folders(home)):
+        assert time.monotonic() < deadline, "the upload does not begin"
+        time.sleep(0.02)
+    return folders.pop()
 
 
 def wait_until_no_folders(home) -> None:
@@ -302,10 +307,14 @@ def wait_until_no_folders(home) -> None:
 
 @pytest.fixture
 def impatient(serve, home):
-    """A server that waits a second where the real one waits a minute."""
-    limits = home / "webapp" / "limits.py"
-    limits.write_text(limits.read_text() + "\nIDLE_SECONDS, SCRIPT_SECONDS = 1, 2\n")
-    return lambda: serve().client()
+    """A server that waits one second for something for which the real one waits a minute."""
+
+    def start(limit: str):
+        limits = home / "webapp" / "limits.py"
+        limits.write_text(f"{limits.read_text()}\n{limit} = 1\n")
+        return serve().client()
+
+    return start
 
 
 def put_script(home, lines: str) -> None:
@@ -327,10 +336,10 @@ def put_script(home, lines: str) -> None:
 )
 def test_a_script_that_does_not_answer_is_ended_and_told(home, impatient, lines):
     put_script(home, lines)
-    client = impatient()
+    client = impatient("SCRIPT_SECONDS")
     begin = time.monotonic()
     reply = client.get("/cgi-bin/job.py?job=x")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     assert reply.status == 500
     assert 'role="alert"' in reply.text
     assert client.get_json("/cgi-bin/job.py?job=x").json().keys() == {"error"}
@@ -350,7 +359,7 @@ def test_a_script_that_fails_tells_the_log_and_not_the_visitor(home, serve):
 
 
 def test_a_sender_who_stalls_is_given_up(home, impatient):
-    client = impatient()
+    client = impatient("IDLE_SECONDS")
     with open_post(client, 10_000) as connection:
         connection.sendall(part()[:500])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -360,9 +369,9 @@ def test_a_sender_who_stalls_is_given_up(home, impatient):
 
 
 def test_an_idle_connection_is_closed(impatient):
-    client = impatient()
+    client = impatient("IDLE_SECONDS")
     for sent in (b"", b"GET / HTTP/1.1\r\n"):
-        with socket.create_connection(("127.0.0.1", client.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=30) as connection:
             connection.sendall(sent)
             assert connection.recv(100) == b""
 

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from server import SECURITY_HEADERS
+from tests import processes
 from tests.client import parse
 from webapp.limits import MAX_UPLOADS
 
@@ -462,11 +463,20 @@ def test_a_file_that_is_not_the_known_one_is_sent_whatever_its_date(client, stem
 
 def test_slow_senders_do_not_keep_others_out(client, quick_server, done):
     head = b"POST /cgi-bin/upload.py HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    senders = [socket.create_connection(("127.0.0.1", quick_server.port)) for _ in range(MAX_UPLOADS + 4)]
+    senders = []
+
+    def send(nb_senders: int) -> None:
+        for _ in range(nb_senders):
+            senders.append(socket.create_connection(("127.0.0.1", quick_server.port)))
+            senders[-1].sendall(head + b"Content-Length: 100000\r\n\r\n--x\r\n")
+
     try:
-        for sender in senders:
-            sender.sendall(head + b"Content-Length: 100000\r\n\r\n--x\r\n")
-        time.sleep(1)  # until each has its script, or waits for one
+        send(MAX_UPLOADS)
+        deadline = time.monotonic() + 30
+        while len(processes.of(quick_server.home, "upload.py")) < MAX_UPLOADS:
+            assert time.monotonic() < deadline, "not all have their script"
+            time.sleep(0.05)
+        send(4)
         assert client.get_json(f"/cgi-bin/job.py?job={done}").status == 200
         replies = [parse(sender.makefile("rb").read()) for sender in senders[MAX_UPLOADS:]]
         assert {reply.status for reply in replies} == {503}

@@ -168,7 +168,7 @@ def in_a_process(folder, *lines):
 
 
 def test_two_processes_fetch_once(folder, server):
-    server.delay = 0.3
+    server.delay = 2.0  # the processes may start as far apart
     both = [in_a_process(folder, "w.have_weights(w.MODELS / 'tiny', ['vocals'])") for _ in range(2)]
     told = [process.communicate(timeout=20)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
