@@ -75,7 +75,7 @@ def test_the_rate_is_kept_and_so_is_the_length(mixture, model, rate):
 
 
 @pytest.mark.parametrize("nb_samples", [1, 2, 700, 2048])
-@pytest.mark.parametrize("rate", [44100, 48000])
+@pytest.mark.parametrize("rate", [8000, 44100, 48000, 192_000])
 def test_the_shortest_files(mixture, model, nb_samples, rate):
     path = mixture(nb_samples=nb_samples, rate=rate)
     assert (sum(read(stem)[0] for stem in run(path, model)) == read(path)[0]).all()
