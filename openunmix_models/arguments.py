@@ -68,6 +68,8 @@ def check_arguments(args: Namespace) -> None:
 def _check_numbers(args: Namespace) -> None:
     if not 0 <= args.start < float("inf"):
         raise InputError(f"--start cannot be {args.start}.")
+    if args.duration is not None and not abs(args.duration) < float("inf"):
+        raise InputError(f"--duration cannot be {args.duration}.")
     if args.niter < 0:
         raise InputError(f"--niter cannot be {args.niter}.")
     if args.wiener_win_len < 0:

@@ -37,6 +37,8 @@ STARTER = ["--model", "starter", "--residual", "music"]
         ([*STARTER, "--wiener-win-len", "-1"], "--wiener-win-len"),
         ([*STARTER, "--start", "-1"], "--start"),
         ([*STARTER, "--start", "nan"], "--start"),
+        ([*STARTER, "--duration", "nan"], "--duration"),
+        ([*STARTER, "--duration", "inf"], "--duration"),
         (["elsewhere/song.wav", *STARTER], "the same name"),
     ],
 )
