@@ -1,6 +1,10 @@
 // Shows where the job stands, once a second, and goes on to its next page when the state changes.
 const ENDED = ["uploaded", "done", "failed", "cancelled"];
-const show = (id, text) => (document.getElementById(id).textContent = text);
+
+function show(id, text) {
+  const element = document.getElementById(id);
+  if (element.textContent !== text) element.textContent = text; // else a screen reader would say it again
+}
 
 function update(job) {
   if (ENDED.includes(job.state)) {

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -153,6 +154,20 @@ def delete(job_id: str) -> Job:
         if not running:
             remove(job_id)
     return job
+
+
+def is_expired(job: Job, keep_seconds: float) -> bool:
+    """Whether a job neither waits nor runs, and was last used more than `keep_seconds` ago."""
+    return job.state not in ("queued", "running") and time.time() - last_use(job) > keep_seconds
+
+
+def expire(job_id: str, keep_seconds: float) -> bool:
+    """Delete a job if its time is up, which may have changed since the caller looked. Raises Refusal (404)."""
+    with locks.exclusive(CHANGES):
+        expired = is_expired(load(job_id), keep_seconds)
+        if expired:
+            remove(job_id)
+    return expired
 
 
 def remove(job_id: str) -> None:

@@ -20,9 +20,8 @@ def sweep(keep_seconds: float) -> None:
     now = time.time()
     for job in jobs.everyone():
         with suppress(OSError, Refusal):  # gone meanwhile
-            if job.state not in ("queued", "running") and now - jobs.last_use(job) > keep_seconds:
+            if jobs.is_expired(job, keep_seconds) and jobs.expire(job.id, keep_seconds):
                 log.info("job %.8s: its time is up, deleted", job.id)
-                jobs.delete(job.id)
     _sweep_jobless_uploads(now, keep_seconds)
     _sweep_ownerless_downloads()
 
