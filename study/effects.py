@@ -109,6 +109,24 @@ def distorted(sound: np.ndarray, drive: float) -> np.ndarray:
     return scale_to(np.tanh(sound / peak * decibels(drive)), 20 * np.log10(rms(sound) + 1e-9))
 
 
+def swept(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A wah, or a synthesizer's filter: a narrow bell that moves up and down between 300 Hz and 4 kHz."""
+    nb_samples, centres = sound.shape[-1], np.geomspace(300, 4000, 5)
+    time = np.arange(nb_samples) / SAMPLE_RATE
+    wave = 0.5 + 0.5 * np.sin(2 * np.pi * (rng.uniform(0.1, 2.5) * time + rng.random()))
+    place = (wave * (len(centres) - 1)).astype(np.float32)
+    out = np.zeros_like(sound)
+    for index, centre in enumerate(centres):
+        out += peaked(sound, centre, rng.uniform(8, 18), 2.0) * np.clip(1 - np.abs(place - index), 0, 1)
+    return out
+
+
+def pumped(sound: np.ndarray, seconds: float, depth: float) -> np.ndarray:
+    """Turned down every `seconds` by a share of `depth`, as by a kick's side chain, and back within a fifth of it."""
+    since = np.arange(sound.shape[-1]) / SAMPLE_RATE % seconds
+    return sound * (1 - depth * np.exp(-since / (0.2 * seconds))).astype(np.float32)
+
+
 def widened(sound: np.ndarray, width: float) -> np.ndarray:
     """The side signal `width` times as loud; 0 is mono."""
     middle, side = sound.mean(0), (sound[0] - sound[1]) / 2 * width

@@ -90,13 +90,17 @@ def make_plan(rng: np.random.Generator, seconds: float) -> Plan:
 def make_accompaniment(plan: Plan, rng: np.random.Generator) -> np.ndarray:
     """All but the voice, (2, nb_samples) float32, at about -20 dB."""
     total = np.zeros((2, int(plan.seconds * SAMPLE_RATE)), np.float32)
-    sparse = rng.random() < 0.25
+    sparse, pumping = rng.random() < 0.25, rng.random() < 0.2
     for make, chance, level, spread in _PARTS:
         if rng.random() < chance * (0.5 if sparse else 1.0):
             sound = make(plan, rng)
+            if pumping and make is not _drums:
+                sound = effects.pumped(sound, 60 / plan.tempo, rng.uniform(0.3, 0.9))
             total += effects.scale_to(sound, -22 + level + rng.normal(0, spread))
     if not total.any():
         total += effects.scale_to(_chords(plan, rng), -22)
+    if rng.random() < 0.3:
+        total = effects.distorted(total, rng.uniform(2, 12))
     return effects.scale_to(total, -20)
 
 
@@ -273,6 +277,7 @@ def _driven_guitars(plan: Plan, rng: np.random.Generator) -> np.ndarray:
     program, sides = int(rng.choice(DRIVEN_GUITARS)), []
     for _ in range(2):
         dry = play([Part(program, _human(plan, notes, rng, 0.008))], plan.tempo, plan.seconds)
+        dry = effects.swept(dry, rng) if rng.random() < 0.25 else dry
         driven = effects.filtered(effects.distorted(dry, rng.uniform(10, 30)), "lowpass", rng.uniform(3500, 9000))
         sides.append(effects.equalised(driven, rng)[0])
     return effects.room(np.stack(sides), rng, rng.uniform(0.2, 1.5), rng.uniform(0, 0.2))
@@ -384,6 +389,8 @@ def _blep(turn: np.ndarray, step: np.ndarray) -> np.ndarray:
 def _placed(sound: np.ndarray, plan: Plan, rng: np.random.Generator) -> np.ndarray:
     """An instrument at its place in the room: equalised, panned, with echo and reverberation."""
     sound = effects.equalised(sound, rng)
+    if rng.random() < 0.2:
+        sound = effects.swept(sound, rng)
     if rng.random() < 0.5:
         sound = effects.panned(sound.mean(0), rng.uniform(-0.9, 0.9))
     if rng.random() < 0.25:
@@ -397,6 +404,7 @@ _PARTS: tuple[tuple[Callable[[Plan, np.random.Generator], np.ndarray], float, fl
     (_drums, 0.85, 2.0, 4.0),
     (_bass, 0.85, 2.0, 3.0),
     (_chords, 0.95, 0.0, 3.0),
+    (_chords, 0.4, -2.0, 3.0),
     (_driven_guitars, 0.3, 0.0, 3.0),
     (_lead, 0.5, -1.0, 3.0),
     (_shadow, 0.3, -2.0, 3.0),

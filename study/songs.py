@@ -75,7 +75,7 @@ def _styled(voice: Voice, style: str) -> Voice:
     if style == "belted":
         return replace(voice, tilt=voice.tilt + 3, ring=voice.ring + 4, breath=0.3 * voice.breath)
     if style == "breathy":
-        return replace(voice, tilt=voice.tilt - 3, breath=min(1.0, voice.breath + 0.5), air=voice.air + 6)
+        return replace(voice, tilt=voice.tilt - 3, breath=min(1.0, voice.breath + 0.5))
     if style == "falsetto":
         return replace(voice, tilt=voice.tilt - 4, ring=0.0, formants=1.05 * voice.formants)
     if style == "tuned":
@@ -167,8 +167,8 @@ def _treated(sound: np.ndarray, plan: Plan, rng: np.random.Generator) -> np.ndar
     sound = effects.equalised(effects.filtered(sound, "highpass", rng.uniform(40, 140)), rng, 2.5)
     if rng.random() < 0.8:
         sound = effects.compressed(sound, rng.uniform(8, 25), rng.uniform(2, 8))
-    if rng.random() < 0.15:
-        sound = effects.distorted(sound, rng.uniform(2, 10))
+    if rng.random() < 0.3:
+        sound = effects.distorted(sound, rng.uniform(2, 12))
     if rng.random() < 0.3:
         beats = float(rng.choice([0.25, 0.5, 0.75, 1.0]))
         sound = effects.echo(

@@ -21,6 +21,7 @@ from study.midi import Note
 
 FRAME_PERIOD = 0.005  # seconds
 NB_BINS = 1025  # of WORLD's spectra at SAMPLE_RATE
+PRESENCE = slice(110, 190)  # bins, 2.4 to 4.1 kHz
 SILENCE = 1e-14
 LANGUAGES = (
     "en-us", "en-gb", "de", "fr-fr", "es", "it", "pt-br", "sv", "pl", "nl", "fi", "tr", "cs", "el", "ro", "hu",
@@ -59,7 +60,7 @@ class Voice:
     glide: float  # seconds from note to note
     drift: float  # semitones
     ring: float  # dB at the singer's formant
-    air: float  # dB at which what lies above the speech's own band begins
+    brightness: float  # dB an octave above 4 kHz, where speech programs have little
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def make_voice(rng: np.random.Generator) -> Voice:
         glide=rng.uniform(0.03, 0.16),
         drift=rng.uniform(0.03, 0.2),
         ring=rng.uniform(0, 9),
-        air=rng.uniform(-22, -4),
+        brightness=rng.uniform(-26, -8),
     )
 
 
@@ -253,22 +254,24 @@ def utter(voice: Voice, speech: Speech) -> np.ndarray:
     spectrum = _shaped(voice, speech)
     aperiodicity = np.clip(speech.aperiodicity, 0, 1)
     hertz = np.linspace(0, SAMPLE_RATE / 2, NB_BINS)
-    breath = voice.breath * np.clip((hertz - 1500) / 6000, 0, 1) + np.clip((hertz - 6000) / 8000, 0, 0.9)
+    breath = voice.breath * np.clip((hertz - 1500) / 6000, 0, 1) + np.clip((hertz - 7000) / 9000, 0, 0.9)
     aperiodicity = np.maximum(aperiodicity, np.clip(breath, 0, 1))
     parts = [np.ascontiguousarray(part, float) for part in (speech.pitch, spectrum, aperiodicity)]
     return pyworld.synthesize(*parts, SAMPLE_RATE, 1000 * FRAME_PERIOD).astype(np.float32)
 
 
 def _shaped(voice: Voice, speech: Speech) -> np.ndarray:
-    """The spectrum with moved formants, tilt, the singer's formant, and air above the speech's own band."""
+    """The spectrum with moved formants, tilt, the singer's formant, and a treble that the speech has not."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, NB_BINS)
     spectrum = _at_bins(speech.spectrum, np.arange(NB_BINS) / voice.formants)
     edge = int(0.85 * speech.band * voice.formants / (SAMPLE_RATE / 2) * (NB_BINS - 1))
     octaves = np.log2(np.maximum(hertz, 1) / 1000)
     gain = voice.tilt * np.clip(octaves, 0, None) + voice.ring * np.exp(-(((hertz - 2900 * voice.formants) / 500) ** 2))
     spectrum = spectrum * 10 ** (gain / 10)
-    level = spectrum[:, edge - 60 : edge].mean(1, keepdims=True)
-    sibilant = (speech.pitch == 0)[:, None]
-    fall = np.where(sibilant, -9.0, -18.0) * np.log2(np.maximum(hertz[edge:] / hertz[edge], 1))
-    spectrum[:, edge:] = level * 10 ** ((fall + np.where(sibilant, voice.air / 4, voice.air / 2)) / 10)
+    presence = spectrum[:, PRESENCE].mean(1, keepdims=True)
+    voiced = presence * 10 ** (voice.brightness * np.maximum(octaves - 2, 0) / 10)  # from 4 kHz on
+    sibilant = spectrum[:, edge - 60 : edge].mean(1, keepdims=True) * 10 ** (-0.9 * np.maximum(octaves - 3, 0))
+    spectrum[:, edge:] = np.where((speech.pitch == 0)[:, None], sibilant, voiced)[:, edge:]
+    is_voiced = speech.pitch > 0
+    spectrum[is_voiced, PRESENCE.stop :] = np.maximum(spectrum, voiced)[is_voiced, PRESENCE.stop :]
     return np.maximum(spectrum, SILENCE)
