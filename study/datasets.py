@@ -66,7 +66,8 @@ def find_tracks(root: Path, target: str) -> tuple[list[Track], list[Track]]:
         raise BadFolder(f"There is no folder {root.name}.")
     if next(root.glob("**/*.stem.mp4"), None):
         return _musdb_tracks(root, target)
-    tracks = [_folder_track(path, target) for path in sorted(root.glob(f"**/{target}.wav"))]
+    paths = sorted(path for path in root.glob(f"**/{target}.wav") if not path.parent.name.startswith("."))
+    tracks = [_folder_track(path, target) for path in paths]
     tracks = [track for track in tracks if track.nb_samples]
     if len(tracks) < 2:
         raise BadFolder(
@@ -113,6 +114,15 @@ def _read(path: Path, start: int, nb_samples: int) -> np.ndarray:
     """A stretch of a file in stereo, (2, nb_samples) float32; what is missing at its end is silence."""
     sound, _ = soundfile.read(path, nb_samples, start, dtype="float32", always_2d=True, fill_value=0.0)
     return np.broadcast_to(sound.T, (2, nb_samples)).copy()
+
+
+def collate(examples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """A batch (nb_examples, nb_channels, nb_bins, nb_frames) that lies in memory as the network goes through it, frame
+    after frame: a third faster on a CPU."""
+    mixtures, targets = (
+        torch.stack([part.permute(2, 0, 1) for part in parts], 1) for parts in zip(*examples, strict=True)
+    )
+    return mixtures.permute(1, 2, 3, 0), targets.permute(1, 2, 3, 0)
 
 
 class Examples(torch.utils.data.Dataset):

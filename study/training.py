@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from study.card import draw_losses, write_card
-from study.datasets import SAMPLE_RATE, BadFolder, Examples, find_tracks
+from study.datasets import SAMPLE_RATE, BadFolder, Examples, collate, find_tracks
 
 NB_CHANNELS = 2
 AVERAGING = 0.999  # share of the old average that a step leaves, once there have been many steps
@@ -119,7 +119,7 @@ class Trainer:
 
     def _batches(self, examples: Examples, title: str):
         arguments = self.arguments
-        loader = DataLoader(examples, arguments.batch_size, num_workers=arguments.nb_workers)
+        loader = DataLoader(examples, arguments.batch_size, num_workers=arguments.nb_workers, collate_fn=collate)
         for batch in tqdm(loader, desc=title, leave=False, mininterval=1):
             yield [part.to(self.device) for part in batch]
 
