@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from study import effects
+from study.accompaniment import make_accompaniment
 from study.effects import SAMPLE_RATE
 from study.midi import Note
-from study.music import Plan, make_accompaniment, make_melody, make_plan
+from study.music import Plan, make_melody, make_plan
 from study.voices import (
     Speech,
     Voice,
