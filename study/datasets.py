@@ -136,7 +136,7 @@ class Examples(torch.utils.data.Dataset):
         self.tracks, self.nb_examples, self.seed, self.augmented = tracks, nb_examples, seed, augmented
         self.nb_samples, self.epoch = int(seconds * SAMPLE_RATE), 0
         self._stft = torch.nn.Sequential(make_filterbanks(n_fft, n_hop, center=False)[0], ComplexNorm(mono=False))
-        self._augment = aug_from_str(["gain", "channelswap"] if augmented else [])
+        self._augment = aug_from_str(["gain", "channelswap"]) if augmented else torch.nn.Identity()
 
     def __len__(self) -> int:
         return self.nb_examples

@@ -26,7 +26,7 @@ from study.datasets import SAMPLE_RATE, BadFolder, Examples, collate, find_track
 NB_CHANNELS = 2
 AVERAGING = 0.999  # share of the old average that a step leaves, once there have been many steps
 NB_FOR_STATISTICS = 100  # examples
-VALID_EXAMPLES = 2  # of each song
+VALID_EXAMPLES = 4  # of each song
 CHECKPOINT = "checkpoint.pt"
 
 
