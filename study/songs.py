@@ -23,7 +23,7 @@ from study.voices import (
 )
 
 STYLES = ("plain", "belted", "breathy", "falsetto", "tuned", "growled", "distorted", "rap", "spoken", "whispered")
-CHANCES = (0.3, 0.1, 0.08, 0.08, 0.1, 0.06, 0.04, 0.12, 0.1, 0.02)
+CHANCES = (0.24, 0.1, 0.08, 0.08, 0.1, 0.06, 0.04, 0.14, 0.14, 0.02)
 UNSUNG = ("rap", "spoken", "whispered")
 
 
@@ -165,7 +165,7 @@ def _phrases(melody: list[Note]) -> list[list[Note]]:
 
 def _treated(sound: np.ndarray, plan: Plan, rng: np.random.Generator) -> np.ndarray:
     """What is done to a voice in a mix: low cut, equalising, compression, echo, room."""
-    sound = effects.equalised(effects.filtered(sound, "highpass", rng.uniform(40, 140)), rng, 2.5)
+    sound = effects.equalised(effects.filtered(sound, "highpass", rng.uniform(25, 110)), rng, 2.5)
     if rng.random() < 0.8:
         sound = effects.compressed(sound, rng.uniform(8, 25), rng.uniform(2, 8))
     if rng.random() < 0.3:

@@ -60,6 +60,7 @@ class Voice:
     glide: float  # seconds from note to note
     drift: float  # semitones
     ring: float  # dB at the singer's formant
+    chest: float  # dB below 200 Hz; a deep voice close to its microphone has most of its power there
     brightness: float  # dB an octave above 4 kHz, where speech programs have little
 
 
@@ -92,6 +93,7 @@ def make_voice(rng: np.random.Generator) -> Voice:
         glide=rng.uniform(0.03, 0.16),
         drift=rng.uniform(0.03, 0.2),
         ring=rng.uniform(0, 9),
+        chest=rng.uniform(-3, 14) if low < 130 else rng.uniform(-3, 6),
         brightness=rng.uniform(-26, -8),
     )
 
@@ -180,7 +182,7 @@ def as_spoken(voice: Voice, speech: Speech, liveliness: float) -> Speech:
     semitones = np.zeros_like(speech.pitch)
     if voiced.any():
         semitones[voiced] = 12 * np.log2(speech.pitch[voiced] / np.median(speech.pitch[voiced]))
-    return replace(speech, pitch=np.where(voiced, 1.15 * voice.low * 2 ** (liveliness * semitones / 12), 0.0))
+    return replace(speech, pitch=np.where(voiced, voice.low * 2 ** (liveliness * semitones / 12), 0.0))
 
 
 def as_whispered(speech: Speech) -> Speech:
@@ -261,12 +263,13 @@ def utter(voice: Voice, speech: Speech) -> np.ndarray:
 
 
 def _shaped(voice: Voice, speech: Speech) -> np.ndarray:
-    """The spectrum with moved formants, tilt, the singer's formant, and a treble that the speech has not."""
+    """The spectrum with moved formants, tilt, the chest, the singer's formant, and a treble that the speech has not."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, NB_BINS)
     spectrum = _at_bins(speech.spectrum, np.arange(NB_BINS) / voice.formants)
     edge = int(0.85 * speech.band * voice.formants / (SAMPLE_RATE / 2) * (NB_BINS - 1))
     octaves = np.log2(np.maximum(hertz, 1) / 1000)
     gain = voice.tilt * np.clip(octaves, 0, None) + voice.ring * np.exp(-(((hertz - 2900 * voice.formants) / 500) ** 2))
+    gain += voice.chest / (1 + (hertz / 200) ** 3)
     spectrum = spectrum * 10 ** (gain / 10)
     presence = spectrum[:, PRESENCE].mean(1, keepdims=True)
     voiced = presence * 10 ** (voice.brightness * np.maximum(octaves - 2, 0) / 10)  # from 4 kHz on
