@@ -18,6 +18,8 @@ from torch import Tensor
 SAMPLE_RATE = 44100
 STEMS = ("vocals", "drums", "bass", "other", "accompaniment")
 VALID_SHARE = 0.1  # of the songs, at least one
+SPEEDS = (0.8, 1.25)  # at which a stem is played in training
+COLOUR = 3.0  # dB, about, by which a stem is raised or lowered here and there in its spectrum in training
 SAME_SONG = 0.5  # of the examples; in the others the stems come from two songs, as in Open-Unmix
 
 
@@ -116,6 +118,22 @@ def _read(path: Path, start: int, nb_samples: int) -> np.ndarray:
     return np.broadcast_to(sound.T, (2, nb_samples)).copy()
 
 
+def _played(sound: np.ndarray, nb_samples: int, speed: float) -> np.ndarray:
+    """`nb_samples` of a sound at another speed, and so at another pitch."""
+    times = np.arange(nb_samples) * speed
+    before = times.astype(int)
+    share = (times - before).astype(np.float32)
+    return sound[:, before] * (1 - share) + sound[:, np.minimum(before + 1, sound.shape[1] - 1)] * share
+
+
+def _coloured(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sound with the gains of an equaliser that has a random setting every two octaves from 30 Hz on."""
+    nb_samples = sound.shape[1]
+    octaves = np.log2(np.fft.rfftfreq(nb_samples, 1 / SAMPLE_RATE).clip(30) / 30)
+    gains = np.interp(octaves, np.arange(0, 12, 2), COLOUR * rng.standard_normal(6))
+    return np.fft.irfft(np.fft.rfft(sound) * np.exp(gains * (np.log(10) / 20)).astype(np.float32), nb_samples)
+
+
 def collate(examples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """A batch (nb_examples, nb_channels, nb_bins, nb_frames) that lies in memory as the network goes through it, frame
     after frame: a third faster on a CPU."""
@@ -127,7 +145,8 @@ def collate(examples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 
 class Examples(torch.utils.data.Dataset):
     """`nb_examples` of `seconds` each, for ever the same for the same seed and epoch: pairs of magnitudes
-    (nb_channels, nb_bins, nb_frames) of the mixture and of the target, augmented in training as Open-Unmix does it."""
+    (nb_channels, nb_bins, nb_frames) of the mixture and of the target. In training they are augmented
+    as Open-Unmix does it, and the stems are played at other speeds and coloured."""
 
     def __init__(
         self, tracks: Sequence[Track], nb_examples: int, seconds: float, n_fft: int, n_hop: int, seed: int,
@@ -151,12 +170,22 @@ class Examples(torch.utils.data.Dataset):
     def _stems(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The target of the next song in turn, and the rest of the same or of another."""
         track = self.tracks[index % len(self.tracks)]
+        speed = np.exp(rng.uniform(*np.log(SPEEDS))) if self.augmented else 1.0
         start = self._start(track, rng)
-        target = track.read(True, start, self.nb_samples)
+        target = self._stem(track, True, start, speed, rng)
         if self.augmented and rng.random() >= SAME_SONG:
             track = self.tracks[rng.integers(len(self.tracks))]
-            start = self._start(track, rng)
-        return target, track.read(False, start, self.nb_samples)
+            start, speed = self._start(track, rng), np.exp(rng.uniform(*np.log(SPEEDS)))
+        return target, self._stem(track, False, start, speed, rng)
+
+    def _stem(
+        self, track: Track, of_target: bool, start: int, speed: float, rng: np.random.Generator
+    ) -> np.ndarray:  # fmt: skip
+        """A stretch of a stem; in training as if played at `speed`, and coloured by a random smooth equaliser."""
+        if not self.augmented:
+            return track.read(of_target, start, self.nb_samples)
+        sound = track.read(of_target, start, int(self.nb_samples * speed) + 1)
+        return _coloured(_played(sound, self.nb_samples, speed), rng)
 
     def _start(self, track: Track, rng: np.random.Generator) -> int:
         return int(rng.integers(max(0, track.nb_samples - self.nb_samples) + 1))
