@@ -1,0 +1,151 @@
+"""What a mixing desk does to a stem: equalising, compression, room, echo, distortion, width, a codec.
+
+Sound is (nb_channels, nb_samples) float32 at SAMPLE_RATE throughout; the functions return new arrays.
+"""
+
+import subprocess
+
+import numpy as np
+from scipy import signal
+
+SAMPLE_RATE = 44100
+LAME_DELAY = 576  # samples by which encoding and decoding come late
+BLOCK = 256  # samples for which a compressor holds its gain
+
+
+def decibels(gain: float) -> float:
+    """The factor that `gain` in dB stands for."""
+    return 10.0 ** (gain / 20.0)
+
+
+def rms(sound: np.ndarray) -> float:
+    """Root of the mean square of what is not silence (within 50 dB of the loudest tenth of a second)."""
+    power = (sound**2).mean(0)
+    windows = power[: len(power) // 4410 * 4410].reshape(-1, 4410).mean(1) if len(power) >= 4410 else power
+    heard = windows[windows > windows.max(initial=0.0) * 1e-5]
+    return float(np.sqrt(heard.mean())) if len(heard) else 0.0
+
+
+def scale_to(sound: np.ndarray, level: float) -> np.ndarray:
+    """`sound` at `level` dB below full scale (RMS); silence stays silent."""
+    loudness = rms(sound)
+    return sound * np.float32(decibels(level) / loudness) if loudness > 1e-7 else sound
+
+
+def filtered(sound: np.ndarray, kind: str, frequency: float, order: int = 2) -> np.ndarray:
+    """A Butterworth filter of `kind` "lowpass" or "highpass" at `frequency` Hz."""
+    sections = signal.butter(order, min(frequency, 0.49 * SAMPLE_RATE), kind, fs=SAMPLE_RATE, output="sos")
+    return signal.sosfilt(sections, sound, axis=-1).astype(np.float32)
+
+
+def peaked(sound: np.ndarray, frequency: float, gain: float, q: float = 1.0) -> np.ndarray:
+    """A bell of `gain` dB at `frequency` Hz (R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquads")."""
+    omega, root = 2 * np.pi * frequency / SAMPLE_RATE, decibels(gain / 2)
+    alpha = np.sin(omega) / (2 * q)
+    b = [1 + alpha * root, -2 * np.cos(omega), 1 - alpha * root]
+    a = [1 + alpha / root, -2 * np.cos(omega), 1 - alpha / root]
+    return signal.sosfilt(np.array([[*b, *a]]) / a[0], sound, axis=-1).astype(np.float32)
+
+
+def equalised(sound: np.ndarray, rng: np.random.Generator, strength: float = 4.0) -> np.ndarray:
+    """Three random bells of about `strength` dB."""
+    for low, high in ((60, 250), (300, 2000), (2500, 9000)):
+        sound = peaked(sound, np.exp(rng.uniform(np.log(low), np.log(high))), rng.normal(0, strength), 0.8)
+    return sound
+
+
+def compressor_gain(sound: np.ndarray, threshold: float, ratio: float, release: float = 0.15) -> np.ndarray:
+    """Gain (nb_samples,) that turns `sound` down where it is above `threshold` dB; attack at once, `release` in s."""
+    nb_samples = sound.shape[-1]
+    nb_blocks = -(-nb_samples // BLOCK)
+    padded = np.pad(np.abs(sound).max(0), (0, nb_blocks * BLOCK - nb_samples))
+    peaks = 20 * np.log10(padded.reshape(nb_blocks, BLOCK).max(1) + 1e-9)
+    wanted = np.minimum(0.0, (threshold - peaks) * (1 - 1 / ratio))
+    keep = np.exp(-BLOCK / SAMPLE_RATE / release)
+    gains, gain = np.empty(nb_blocks), 0.0
+    for block, target in enumerate(wanted):
+        gain = min(target, keep * gain + (1 - keep) * target)
+        gains[block] = gain
+    ahead = np.minimum(gains, np.append(gains[1:], 0.0))
+    return np.interp(np.arange(nb_samples), np.arange(nb_blocks) * BLOCK, decibels(ahead)).astype(np.float32)
+
+
+def compressed(sound: np.ndarray, below_peak: float, ratio: float) -> np.ndarray:
+    """Compression of what lies less than `below_peak` dB below the peak, at the same loudness as before."""
+    peak = 20 * np.log10(np.abs(sound).max(initial=1e-9))
+    return scale_to(sound * compressor_gain(sound, peak - below_peak, ratio), 20 * np.log10(rms(sound) + 1e-9))
+
+
+def room(
+    sound: np.ndarray, rng: np.random.Generator, seconds: float, wet: float, pre_delay: float = 0.01
+) -> np.ndarray:
+    """Reverberation: noise, other in each channel, that dies away by 60 dB in `seconds`, sooner in the treble."""
+    nb_samples = int(seconds * SAMPLE_RATE)
+    time = np.arange(nb_samples) / SAMPLE_RATE
+    noise = rng.standard_normal((2, nb_samples)).astype(np.float32) * np.exp(-6.9 * time / seconds).astype(np.float32)
+    dull = filtered(noise, "lowpass", rng.uniform(1500, 5000), 1)
+    mix = np.exp(-time / (0.3 * seconds)).astype(np.float32)
+    response = filtered(noise * mix * 0.5 + dull, "highpass", rng.uniform(80, 300), 1)
+    response /= np.sqrt((response**2).sum(1, keepdims=True))
+    tail = signal.oaconvolve(sound, response, axes=-1)[:, : sound.shape[-1]]
+    late = int(pre_delay * SAMPLE_RATE)
+    return (sound + wet * np.pad(tail, ((0, 0), (late, 0)))[:, : sound.shape[-1]]).astype(np.float32)
+
+
+def echo(sound: np.ndarray, seconds: float, feedback: float, wet: float, ping_pong: bool) -> np.ndarray:
+    """Repeats every `seconds`, each duller and `feedback` as loud, from side to side if `ping_pong`."""
+    step, repeat, out = int(seconds * SAMPLE_RATE), sound * wet, sound.copy()
+    for start in range(step, min(sound.shape[-1], 5 * step), step):
+        repeat = filtered(repeat, "lowpass", 5000, 1)
+        repeat = repeat[::-1] if ping_pong else repeat
+        out[:, start:] += repeat[:, : sound.shape[-1] - start]
+        repeat = repeat * feedback
+    return out
+
+
+def distorted(sound: np.ndarray, drive: float) -> np.ndarray:
+    """Soft clipping after `drive` dB, at the same loudness as before."""
+    peak = np.abs(sound).max(initial=1e-9)
+    return scale_to(np.tanh(sound / peak * decibels(drive)), 20 * np.log10(rms(sound) + 1e-9))
+
+
+def swept(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A wah, or a synthesizer's filter: a narrow bell that moves up and down between 300 Hz and 4 kHz."""
+    nb_samples, centres = sound.shape[-1], np.geomspace(300, 4000, 5)
+    time = np.arange(nb_samples) / SAMPLE_RATE
+    wave = 0.5 + 0.5 * np.sin(2 * np.pi * (rng.uniform(0.1, 2.5) * time + rng.random()))
+    place = (wave * (len(centres) - 1)).astype(np.float32)
+    out = np.zeros_like(sound)
+    for index, centre in enumerate(centres):
+        out += peaked(sound, centre, rng.uniform(8, 18), 2.0) * np.clip(1 - np.abs(place - index), 0, 1)
+    return out
+
+
+def pumped(sound: np.ndarray, seconds: float, depth: float) -> np.ndarray:
+    """Turned down every `seconds` by a share of `depth`, as by a kick's side chain, and back within a fifth of it."""
+    since = np.arange(sound.shape[-1]) / SAMPLE_RATE % seconds
+    return sound * (1 - depth * np.exp(-since / (0.2 * seconds))).astype(np.float32)
+
+
+def widened(sound: np.ndarray, width: float) -> np.ndarray:
+    """The side signal `width` times as loud; 0 is mono."""
+    middle, side = sound.mean(0), (sound[0] - sound[1]) / 2 * width
+    return np.stack([middle + side, middle - side])
+
+
+def panned(sound: np.ndarray, place: float) -> np.ndarray:
+    """A mono (nb_samples,) sound in stereo at equal power; `place` is -1 on the left, 1 on the right."""
+    angle = (place + 1) * np.pi / 4
+    return np.stack([sound * np.cos(angle), sound * np.sin(angle)]).astype(np.float32) * np.float32(np.sqrt(2))
+
+
+def through_mp3(sound: np.ndarray, kilobits: int) -> np.ndarray:
+    """What LAME and back leave of `sound`, aligned with it."""
+    pcm = np.ascontiguousarray((sound.T.clip(-1, 1) * 32767).astype("<i2"))
+    head = ["lame", "--quiet", "-r", "-s", "44.1", "--bitwidth", "16", "-m", "j", "-b", str(kilobits), "-", "-"]
+    coded = subprocess.run(head, input=pcm.tobytes(), stdout=subprocess.PIPE, check=True).stdout
+    back = ["lame", "--quiet", "--decode", "--mp3input", "-t", "-", "-"]
+    raw = subprocess.run(back, input=coded, stdout=subprocess.PIPE, check=True).stdout
+    decoded = np.frombuffer(raw, "<i2").reshape(-1, 2)[LAME_DELAY:].T.astype(np.float32) / 32767
+    nb_samples = sound.shape[-1]
+    return np.pad(decoded, ((0, 0), (0, max(0, nb_samples - decoded.shape[1]))))[:, :nb_samples]
