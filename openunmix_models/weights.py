@@ -71,7 +71,9 @@ PUBLISHED = {
     ),
 }
 # Models of this repository: description, licence.
-OURS = {"starter": ("A small Open-Unmix for vocals that comes with this project, trained on made-up music", "MIT")}
+OURS = {
+    "starter": ("Small, trained on made-up music: finds a clear, loud voice, but lets part of the music through", "MIT")
+}
 SEPARATOR = {"sample_rate": 44100.0, "nfft": 4096, "nhop": 1024, "nb_channels": 2}
 
 
