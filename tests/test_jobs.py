@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import soundfile
 
 from tests import double, processes, waves
 from tests.test_bad_input import job_folders
+from webapp import locks
 from webapp.jobs import ID
 
 KEYS = {"job", "state", "name", "seconds", "model", "queue_position", "percent", "seconds_left", "error", "stems"}
@@ -172,7 +174,11 @@ def test_cancelling_twice_still_ends_the_process(client, quick_server, orders):
     client.wait_for(job, "running")
     processes.one(quick_server.home, job)
     worker = processes.one(quick_server.home, "webapp.worker")
-    with processes.stopped(worker):
+    with ExitStack() as stack:
+        with locks.exclusive(
+            quick_server.home / "uploads" / ".changes"
+        ):  # which the worker must not hold while it stands
+            stack.enter_context(processes.stopped(worker))
         for _ in range(2):
             client.post("/cgi-bin/delete.py", job=job)
     processes.wait_until_gone(quick_server.home, job)
