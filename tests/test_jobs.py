@@ -174,10 +174,9 @@ def test_cancelling_twice_still_ends_the_process(client, quick_server, orders):
     client.wait_for(job, "running")
     processes.one(quick_server.home, job)
     worker = processes.one(quick_server.home, "webapp.worker")
+    changes = quick_server.home / "uploads" / ".changes"
     with ExitStack() as stack:
-        with locks.exclusive(
-            quick_server.home / "uploads" / ".changes"
-        ):  # which the worker must not hold while it stands
+        with locks.exclusive(changes):  # which the worker must not hold while it stands still
             stack.enter_context(processes.stopped(worker))
         for _ in range(2):
             client.post("/cgi-bin/delete.py", job=job)
