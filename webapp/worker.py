@@ -95,6 +95,8 @@ class Worker:
             pass  # deleted meanwhile
         except OSError as error:
             log.error("job %.8s: cannot start: %s", job_id, error)
+            if started := self.running.pop(job_id, None):
+                started.end()  # it runs, but could not be noted: started again, it would run twice
             _fail(job_id, "The separation could not be started; the server's log says why.")
 
     def _fall_back_early(self, job: Job) -> None:
