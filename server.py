@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,6 +28,7 @@ from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.keeper import Keeper
 from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_UPLOADS, SLOT_SECONDS
 from webapp.refusal import Refusal
+from webapp.words import listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
 CGI_SCRIPTS = {
@@ -39,10 +40,15 @@ CGI_SCRIPTS = {
     "/cgi-bin/delete.py": "POST",
 }
 # Not asked of the system: on Windows any program may have made .js plain text, which a browser then does not run.
-STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-STATIC_FILES = {"/": (STATIC / "index.html", "text/html")} | {
-    f"/static/{path.name}": (path, STATIC_TYPES[path.suffix])
-    for path in STATIC.iterdir()
+STATIC_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+STATIC_FILES = {
+    f"/static/{path.relative_to(STATIC).as_posix()}": (path, STATIC_TYPES[path.suffix])
+    for path in STATIC.rglob("*")
     if path.suffix in STATIC_TYPES
 }
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.wav")
@@ -56,7 +62,6 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-BUSY = "Too many people are here at the moment. Please try again in a few seconds."
 LINGER_SECONDS = 5.0
 
 log = logging.getLogger("server")
@@ -87,6 +92,7 @@ class Handler(CGIHTTPRequestHandler):
         return True
 
     def _is_welcome(self) -> bool:
+        listen(self.headers.get("Accept-Language", ""))
         try:
             self.body_length = guard.check(self.command, self.headers)
         except Refusal as refusal:
@@ -121,14 +127,16 @@ class Handler(CGIHTTPRequestHandler):
         self.route, _, self.query = self.path.partition("?")
         method = CGI_SCRIPTS.get(self.route)
         if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
-            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"This address takes {method} only.", {"Allow": method})
+            sentence = say("This address takes {method} only.", method=method)
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, sentence, {"Allow": method})
         return method is not None
 
     def run_cgi(self) -> None:
         """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
         slots = self.server.upload_slots if self.route == UPLOAD else self.server.script_slots
         if not slots.acquire(timeout=SLOT_SECONDS):
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, {"Retry-After": "5"})
+            sentence = say("Too many people are here at the moment. Please try again in a few seconds.")
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "5"})
         try:
             self.connection.settimeout(None)  # else the script would find its standard input non-blocking
             script = SCRIPTS / Path(self.route).name
@@ -136,7 +144,7 @@ class Handler(CGIHTTPRequestHandler):
                 self._pass_on(answer)
         except gateway.BadScript:
             log.error("%s did not answer", self.route)
-            sentence = "This took too long, or went wrong; the server's log may say why."
+            sentence = say("This took too long, or went wrong; the server's log may say why.")
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
         finally:
             self.connection.settimeout(self.timeout)
@@ -152,6 +160,7 @@ class Handler(CGIHTTPRequestHandler):
             "CONTENT_LENGTH": str(self.body_length),
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "HTTP_ACCEPT": self.headers.get("Accept", ""),
+            "HTTP_ACCEPT_LANGUAGE": self.headers.get("Accept-Language", ""),
             "KEEP_HOURS": str(self.server.keep_hours),
         }
 
@@ -169,7 +178,10 @@ class Handler(CGIHTTPRequestHandler):
 
     def _send_static_or_stem(self) -> None:
         if self.command == "POST":
-            raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+            raise Refusal(HTTPStatus.NOT_FOUND, say("There is nothing at this address."))
+        if self.route == "/":
+            self._send_home_page()
+            return
         static, stem = STATIC_FILES.get(self.route), STEM_PATH.fullmatch(self.route)
         if static:
             path, content_type = static
@@ -177,20 +189,25 @@ class Handler(CGIHTTPRequestHandler):
         elif stem:
             self._send_stem(*stem.groups())
         else:
-            raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+            raise Refusal(HTTPStatus.NOT_FOUND, say("There is nothing at this address."))
+
+    def _send_home_page(self) -> None:
+        content = pages.page("index.html").encode()
+        self._send_whole(HTTPStatus.OK, pages.HTML, content, {"Cache-Control": "no-cache", "Vary": "Accept-Language"})
 
     def _send_stem(self, job_id: str, name: str) -> None:
         job = jobs.load(job_id)
         path = job.stems().get(name)
         if not path:
-            raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file here.")
+            raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
         jobs.touch(job)
         send_file(self, path, "audio/wav", attachment(f"{Path(job.name).stem} - {name}.wav"))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class finds wrong with a request, in a sentence."""
         status = HTTPStatus(code)
-        self.refuse(Refusal(status, f"This request cannot be answered ({status.phrase.lower()})."))
+        sentence = say("This request cannot be answered ({reason}).", reason=status.phrase.lower())
+        self.refuse(Refusal(status, sentence))
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with the refusal's status, as a page or as JSON."""
@@ -198,17 +215,19 @@ class Handler(CGIHTTPRequestHandler):
         wants_json = headers is not None and pages.JSON in headers.get("Accept", "")
         content_type, body = pages.error_body(refusal, wants_json)
         self.close_connection = True
-        self.send_response(refusal.status)
+        self._send_whole(refusal.status, content_type, body, {"Cache-Control": "no-store"} | dict(refusal.headers))
+        if self.command not in ("GET", "HEAD"):
+            self._linger()
+
+    def _send_whole(self, status: HTTPStatus, content_type: str, content: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        for name, value in refusal.headers.items():
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
-        if self.command not in ("GET", "HEAD"):
-            self._linger()
+            self.wfile.write(content)
 
     def _linger(self) -> None:
         """Read on for a moment after a no: closing on a sender would take the answer from it (RFC 9112, 9.6)."""

@@ -1,4 +1,6 @@
 // Shows where the job stands, once a second, and goes on to its next page when the state changes.
+import { say } from "/static/words.js";
+
 const ENDED = ["uploaded", "done", "failed", "cancelled"];
 
 function show(id, text) {
@@ -11,7 +13,7 @@ function update(job) {
     location.reload();
     return;
   }
-  show("heading", job.state === "queued" ? "Waiting" : "Separating");
+  show("heading", job.state === "queued" ? say("Waiting") : say("Separating"));
   show("progress", job.progress);
   show("note", job.note);
   document.getElementById("bar").value = job.percent;
@@ -25,7 +27,7 @@ async function ask() {
     if (answer.status === 404) location.reload();
     else if (answer.ok) return update(await answer.json());
   } catch {
-    show("progress", "The server does not answer; still trying.");
+    show("progress", say("The server does not answer; still trying."));
   }
   setTimeout(ask, 3000);
 }

@@ -38,7 +38,6 @@ def test_no_page_fetches_anything_from_outside_or_holds_what_the_policy_forbids(
     assert "//" not in page.replace("<!doctype", "")
     for forbidden in ("<style", "style=", "onclick", "onload", "javascript:"):
         assert forbidden not in page
-    assert 'name="viewport"' in page
     assert [blank.group() for blank in string.Template.pattern.finditer(page) if blank["invalid"] is not None] == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from webapp.refusal import Refusal
+from webapp.words import say
 
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -18,7 +19,7 @@ def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, di
     try:
         file = path.open("rb")
     except OSError:
-        raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file here.") from None
+        raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here.")) from None
     with file:
         found = os.fstat(file.fileno())
         size, modified = found.st_size, found.st_mtime_ns

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from webapp.limits import GIB, MAX_UPLOAD_BYTES
 from webapp.refusal import Refusal
+from webapp.words import say
 
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d*)?", re.ASCII | re.IGNORECASE)  # RFC 3986, 3.2.2
 LENGTH = re.compile(r"\d{1,18}", re.ASCII)
@@ -26,7 +27,7 @@ def _check_host(headers: Message) -> None:
     hosts = headers.get_all("Host", [])
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if not found or not _is_own_name((found[1] or found[2]).lower()):
-        sentence = (
+        sentence = say(
             "This server answers only to localhost, its machine's name or its IP address. Please use one of them."
         )
         raise Refusal(HTTPStatus.FORBIDDEN, sentence)
@@ -49,19 +50,19 @@ def _check_origin(headers: Message) -> None:
     foreign = headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
     host = headers["Host"]
     if foreign or origin not in (None, f"http://{host}", f"https://{host}"):
-        raise Refusal(HTTPStatus.FORBIDDEN, "A page of another site cannot send anything here.")
+        raise Refusal(HTTPStatus.FORBIDDEN, say("A page of another site cannot send anything here."))
 
 
 def _body_length(method: str, headers: Message) -> int:
     lengths = headers.get_all("Content-Length", [])
     if "Transfer-Encoding" in headers:
-        raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "Please send the file with its length, not in chunks.")
+        raise Refusal(HTTPStatus.NOT_IMPLEMENTED, say("Please send the file with its length, not in chunks."))
     if not lengths and method == "POST":
-        raise Refusal(HTTPStatus.LENGTH_REQUIRED, "Please send the file with its length.")
+        raise Refusal(HTTPStatus.LENGTH_REQUIRED, say("Please send the file with its length."))
     if len(lengths) > 1 or not all(map(LENGTH.fullmatch, lengths)):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "The length of what is sent is not a number.")
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("The length of what is sent is not a number."))
     length = int(lengths[0]) if lengths else 0
     if length > MAX_UPLOAD_BYTES:
-        limit = MAX_UPLOAD_BYTES // GIB
-        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"This file is too large: at most {limit} GB can be sent.")
+        sentence = say("This file is too large: at most {limit} GB can be sent.", limit=MAX_UPLOAD_BYTES // GIB)
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
     return length

@@ -19,6 +19,7 @@ from webapp import locks
 from webapp.engines import DEFAULT_MODEL, ENGINES, OPENUNMIX, Engine
 from webapp.folders import DOWNLOADS, UPLOADS
 from webapp.refusal import Refusal
+from webapp.words import say
 
 SOURCE = "song.wav"  # the file as it was sent, in its job's folder
 ID = re.compile(r"[0-9a-f]{32}")
@@ -205,4 +206,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _no_such_job() -> Refusal:
-    return Refusal(HTTPStatus.NOT_FOUND, "There is no such file here. It may have been deleted after its time was up.")
+    return Refusal(
+        HTTPStatus.NOT_FOUND, say("There is no such file here. It may have been deleted after its time was up.")
+    )

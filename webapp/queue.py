@@ -8,6 +8,7 @@ from webapp import jobs
 from webapp.engines import MODELS
 from webapp.jobs import Job
 from webapp.refusal import Refusal
+from webapp.words import say
 
 LOG_TAIL_BYTES = 8192
 
@@ -27,7 +28,8 @@ def enqueue(job_id: str, model: str = "") -> Job:
     Raises Refusal: 404 if there is no such job, 400 if there is no such model.
     """
     if model and model not in MODELS:
-        raise Refusal(HTTPStatus.BAD_REQUEST, f"There is no such model here. There are: {', '.join(MODELS)}.")
+        sentence = say("There is no such model here. There are: {models}.", models=", ".join(MODELS))
+        raise Refusal(HTTPStatus.BAD_REQUEST, sentence)
     with jobs.changing(job_id) as job:
         if job.state in ("uploaded", "failed"):
             job.state, job.attempts, job.error, job.note = "queued", 0, "", ""

@@ -1,6 +1,5 @@
 """The CGI script's side: what was asked (RFC 3875), and how it answers."""
 
-import json
 import os
 import sys
 import traceback
@@ -11,11 +10,11 @@ from io import BytesIO
 from urllib.parse import parse_qs
 
 from webapp.limits import MAX_FORM_BYTES
-from webapp.pages import HTML, JSON, error_body
+from webapp.pages import HTML, JSON, error_body, json_body
 from webapp.refusal import Refusal
+from webapp.words import listen, say
 
 READ_BYTES = 1 << 18  # larger pieces fall out of the processor's cache
-UNFORESEEN = "Something went wrong on this machine; the server's log says what."
 
 
 class Request:
@@ -36,9 +35,9 @@ class Request:
         with suppress(ConnectionError):
             chunk = sys.stdin.buffer.read(min(READ_BYTES, self._unread))
         if chunk is None:  # the time limit that the server has put on the socket
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "Nothing came for a minute, so the sending was given up.")
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, say("Nothing came for a minute, so the sending was given up."))
         if not chunk:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "The sending broke off before its end.")
+            raise Refusal(HTTPStatus.BAD_REQUEST, say("The sending broke off before its end."))
         self._unread -= len(chunk)
         return chunk
 
@@ -56,13 +55,13 @@ class Request:
         from multipart import MultipartError, parse_form_data  # here, since pages never need it
 
         if self.content_length > MAX_FORM_BYTES:
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too long.")
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, say("This form is too long."))
         body = b"".join(iter(self.read, b""))
         environ = {**os.environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         try:
             form, _ = parse_form_data(environ, strict=True)
         except MultipartError:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None
+            raise Refusal(HTTPStatus.BAD_REQUEST, say("This form cannot be read.")) from None
         return dict(form.iterallitems())
 
 
@@ -80,7 +79,7 @@ def answer_page(html: str) -> None:
 
 
 def answer_json(content: dict, status: HTTPStatus = HTTPStatus.OK) -> None:
-    answer(status, JSON, (json.dumps(content, ensure_ascii=False) + "\n").encode())
+    answer(status, JSON, json_body(content))
 
 
 def redirect(location: str) -> None:
@@ -90,6 +89,7 @@ def redirect(location: str) -> None:
 
 def run(main: Callable[[Request], None]) -> None:
     """Run a script. A refusal becomes its page; whatever else goes wrong, a plain one, and the log gets the rest."""
+    listen(os.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     request = Request()
     try:
         main(request)
@@ -99,5 +99,7 @@ def run(main: Callable[[Request], None]) -> None:
         sys.exit(1)  # the server was stopped with Ctrl-C, which comes here too
     except Exception:
         traceback.print_exc()
-        refusal = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, UNFORESEEN)
+        refusal = Refusal(
+            HTTPStatus.INTERNAL_SERVER_ERROR, say("Something went wrong on this machine; the server's log says what.")
+        )
         answer(refusal.status, *error_body(refusal, request.wants_json))

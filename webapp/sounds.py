@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from webapp.refusal import Refusal
+from webapp.words import say
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")
 MAX_CHANNELS = 8  # 7.1 surround; they are separated pair by pair
@@ -26,18 +27,26 @@ def check(path: Path) -> Sound:
     import soundfile  # here, since it takes longer to load than all the rest
 
     if path.stat().st_size == 0:
-        raise _refusal("This file is empty.")
+        raise _refusal(say("This file is empty."))
     _open_unwritten_length(path)
     try:
         info = soundfile.info(path)
     except soundfile.SoundFileError:
-        raise _refusal("This file is not a sound that can be read. Please choose a .wav file.") from None
+        raise _refusal(say("This file is not a sound that can be read. Please choose a .wav file.")) from None
     if info.format not in WAV_FORMATS:
-        raise _refusal(f"This file is {info.format_info}, whatever its name says. Please choose a .wav file.")
+        sentence = say(
+            "This file is {format}, whatever its name says. Please choose a .wav file.", format=info.format_info
+        )
+        raise _refusal(sentence)
     if info.channels > MAX_CHANNELS:
-        raise _refusal(f"This file has {info.channels} channels. Please choose one with {MAX_CHANNELS} at most.")
+        sentence = say(
+            "This file has {channels} channels. Please choose one with {most} at most.",
+            channels=info.channels,
+            most=MAX_CHANNELS,
+        )
+        raise _refusal(sentence)
     if info.frames <= 0:
-        raise _refusal("There is no sound in this file.")
+        raise _refusal(say("There is no sound in this file."))
     return Sound(seconds=info.frames / info.samplerate, cut_off=_is_cut_off(path))
 
 

@@ -15,6 +15,7 @@ from webapp.jobs import Job
 from webapp.limits import SPARE_DISK_BYTES
 from webapp.refusal import Refusal
 from webapp.script import Request
+from webapp.words import say
 
 FIELD = "filename"  # as the thesis's form calls it
 MAX_PARTS = 4
@@ -61,7 +62,7 @@ def _store(request: Request, path: Path) -> str:
                 file.write(piece)
             _cut_off_end(file, parser, f"\r\n--{boundary}".encode())
     except MultipartError:
-        raise Refusal(HTTPStatus.BAD_REQUEST, "What was sent is not a form with a file in it.") from None
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("What was sent is not a form with a file in it.")) from None
     return shown_name(name)
 
 
@@ -77,7 +78,7 @@ def _read_head(request: Request, parser: PushMultipartParser) -> tuple[str, byte
                     return part.filename, received
     _parts(parser, received)
     parser.close()  # complains of a form that is none
-    raise Refusal(HTTPStatus.BAD_REQUEST, "No file was chosen. Please go back and choose a .wav file.")
+    raise Refusal(HTTPStatus.BAD_REQUEST, say("No file was chosen. Please go back and choose a .wav file."))
 
 
 def _cut_off_end(file: "_DurableFile", parser: PushMultipartParser, delimiter: bytes) -> None:
@@ -87,7 +88,7 @@ def _cut_off_end(file: "_DurableFile", parser: PushMultipartParser, delimiter: b
     if start < 0:
         raise MultipartError("The form has no end.")
     if any(part.filename for part in _parts(parser, end[start:])):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "Please send one file at a time.")
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("Please send one file at a time."))
     file.truncate(file.written - len(end) + start)
 
 
@@ -135,7 +136,7 @@ class _DurableFile:
 def _boundary(content_type: str) -> str:
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data" or not options.get("boundary"):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "What was sent is not a form with a file in it.")
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("What was sent is not a form with a file in it."))
     return options["boundary"]
 
 
@@ -145,4 +146,4 @@ def _check_room(length: int) -> None:
 
 
 def _no_room() -> Refusal:
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "There is no room left on this machine's disk for your file.")
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, say("There is no room left on this machine's disk for your file."))

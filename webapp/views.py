@@ -5,14 +5,7 @@ import os
 from webapp import queue
 from webapp.jobs import Job
 from webapp.pages import length, page
-
-CUT_OFF = "The file ends before its header says so; it will be separated as far as it goes."
-STATES = {
-    "queued": "Waiting",
-    "running": "Separating",
-    "failed": "The separation failed",
-    "cancelled": "Deleted",
-}
+from webapp.words import say
 
 
 def as_json(job: Job) -> dict:
@@ -29,7 +22,7 @@ def as_json(job: Job) -> dict:
         "seconds_left": standing.seconds_left,
         "progress": progress_sentence(job, standing),
         "note": note(job),
-        "error": job.error,
+        "error": say(job.error),
         "stems": [{"name": name, "url": stem_url(job, name)} for name in job.stems()],
     }
 
@@ -41,13 +34,13 @@ def uploaded_page(job: Job) -> str:
 def job_page(job: Job) -> str:
     """The page of a job that waits or runs, or what went wrong with it."""
     if job.state == "failed":
-        return page("failed.html", job=job.id, name=job.name, error=job.error)
+        return page("failed.html", job=job.id, name=job.name, error=say(job.error))
     standing = queue.standing(job)
     return page(
         "job.html",
         job=job.id,
         name=job.name,
-        heading=STATES[job.state],
+        heading=_heading(job),
         percent=round(standing.percent),
         progress=progress_sentence(job, standing),
         note=note(job),
@@ -74,22 +67,39 @@ def stem_url(job: Job, name: str) -> str:
 
 def note(job: Job) -> str:
     """What a visitor should know of this job beside its state."""
-    return " ".join(filter(None, (CUT_OFF if job.cut_off else "", job.note)))
+    cut_off = say("The file ends before its header says so; it will be separated as far as it goes.")
+    return " ".join(filter(None, (cut_off if job.cut_off else "", say(job.note))))
 
 
 def progress_sentence(job: Job, standing: queue.Standing) -> str:
     """Where a job stands, in words."""
     if job.state == "queued":
-        return "It is the next one." if standing.position == 1 else f"Number {standing.position} in the queue."
+        return _place(standing.position)
     if job.state != "running":
         return ""
     if standing.seconds_left is None:
-        return "Getting ready."
-    return f"{standing.percent:.0f} % done, about {_duration(standing.seconds_left)} left."
+        return say("Getting ready.")
+    return say(
+        "{percent} % done, about {duration} left.",
+        percent=round(standing.percent),
+        duration=_duration(standing.seconds_left),
+    )
+
+
+def _heading(job: Job) -> str:
+    return {"queued": say("Waiting"), "running": say("Separating"), "cancelled": say("Deleted")}[job.state]
+
+
+def _place(position: int) -> str:
+    if position == 1:
+        return say("It is the next one.")
+    return say("Number {position} in the queue.", position=position)
 
 
 def _duration(seconds: float) -> str:
     if seconds < 55:
-        return f"{max(1, round(seconds))} s"
+        return say("{seconds} s", seconds=max(1, round(seconds)))
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return say("{minutes} min", minutes=minutes)
+    return say("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
