@@ -45,7 +45,7 @@ STATIC_FILES = {"/": (STATIC / "index.html", "text/html")} | {
     for path in STATIC.iterdir()
     if path.suffix in STATIC_TYPES
 }
-STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.wav")
+STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -179,13 +179,13 @@ class Handler(CGIHTTPRequestHandler):
         else:
             raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
 
-    def _send_stem(self, job_id: str, name: str) -> None:
+    def _send_stem(self, job_id: str, name: str, format: str) -> None:
         job = jobs.load(job_id)
         path = job.stems().get(name)
-        if not path:
+        if not path or format != job.format:
             raise Refusal(HTTPStatus.NOT_FOUND, "There is no such file here.")
         jobs.touch(job)
-        send_file(self, path, "audio/wav", attachment(f"{Path(job.name).stem} - {name}.wav"))
+        send_file(self, path, f"audio/{format}", attachment(f"{Path(job.name).stem} - {name}.{format}"))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class finds wrong with a request, in a sentence."""
