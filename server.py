@@ -51,7 +51,7 @@ STATIC_FILES = {
     for path in STATIC.rglob("*")
     if path.suffix in STATIC_TYPES
 }
-STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.wav")
+STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -195,13 +195,13 @@ class Handler(CGIHTTPRequestHandler):
         content = pages.page("index.html").encode()
         self._send_whole(HTTPStatus.OK, pages.HTML, content, {"Cache-Control": "no-cache", "Vary": "Accept-Language"})
 
-    def _send_stem(self, job_id: str, name: str) -> None:
+    def _send_stem(self, job_id: str, name: str, format: str) -> None:
         job = jobs.load(job_id)
         path = job.stems().get(name)
-        if not path:
+        if not path or format != job.format:
             raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
         jobs.touch(job)
-        send_file(self, path, "audio/wav", attachment(f"{Path(job.name).stem} - {name}.wav"))
+        send_file(self, path, f"audio/{format}", attachment(f"{Path(job.name).stem} - {name}.{format}"))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class finds wrong with a request, in a sentence."""

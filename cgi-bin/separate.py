@@ -12,7 +12,7 @@ from webapp import queue, script, views
 
 
 def main(request: script.Request) -> None:
-    job = queue.enqueue(request.field("job"), request.field("model"))
+    job = queue.enqueue(*map(request.field, ("job", "model", "stems", "format")))
     if request.wants_json:
         script.answer_json(views.as_json(job), HTTPStatus.ACCEPTED)
     else:

@@ -21,6 +21,7 @@ from webapp.folders import DOWNLOADS, UPLOADS
 from webapp.refusal import Refusal
 from webapp.words import say
 
+TWO_STEMS, FOUR_STEMS = "2", "4"  # vocals and music; vocals, drums, bass and other
 SOURCE = "song.wav"  # the file as it was sent, in its job's folder
 ID = re.compile(r"[0-9a-f]{32}")
 
@@ -39,10 +40,16 @@ class Job:
     cut_off: bool = False  # the file holds less than its header promises
     engine: str = OPENUNMIX.name
     model: str = DEFAULT_MODEL
+    stems_wanted: str = TWO_STEMS  # or FOUR_STEMS
+    format: str = "wav"  # of the stems, or "flac"
+    visitor: str = ""  # SHA-256 in hexadecimal of the cookie of whom it belongs to
+    again_of: str = ""  # the job whose file this one separates again
     queue_number: int = 0
     attempts: int = 0
     pid: int = 0  # of the separation, while it runs
     started: float = 0.0  # Unix time, s
+    begun: float = 0.0  # when it was ready to separate, the model loaded; Unix time, s
+    finished: float = 0.0  # Unix time, s
     note: str = ""  # one line for the page
     error: str = ""  # why it failed, one sentence
 

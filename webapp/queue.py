@@ -15,14 +15,19 @@ LOG_TAIL_BYTES = 8192
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a job stands. `position` is 0 when it does not wait; `seconds_left` is None while nothing can be said."""
+    """Where a job stands. `position` is 0 when it does not wait; `seconds_left` is None while nothing can be said.
+
+    `doing` says what its separation does now, in words; `elapsed` is how long it runs or ran, in seconds.
+    """
 
     position: int
     percent: float
     seconds_left: float | None
+    elapsed: float = 0.0
+    doing: str = ""
 
 
-def enqueue(job_id: str, model: str = "") -> Job:
+def enqueue(job_id: str, model: str = "", stems: str = "", format: str = "") -> Job:
     """Put an uploaded (or failed) job at the end of the queue; one that is further already stays where it is.
 
     Raises Refusal: 404 if there is no such job, 400 if there is no such model.
@@ -34,6 +39,7 @@ def enqueue(job_id: str, model: str = "") -> Job:
         if job.state in ("uploaded", "failed"):
             job.state, job.attempts, job.error, job.note = "queued", 0, "", ""
             job.model = model or job.model
+            job.stems_wanted, job.format = stems or job.stems_wanted, format or job.format
             job.queue_number = 1 + max(other.queue_number for other in jobs.everyone())
     return job
 
@@ -48,10 +54,10 @@ def standing(job: Job) -> Standing:
     if job.state == "queued":
         return Standing(1 + sum(other.queue_number < job.queue_number for other in waiting()), 0.0, None)
     if job.state == "done":
-        return Standing(0, 100.0, 0.0)
+        return Standing(0, 100.0, 0.0, job.finished - job.started)
     if job.state == "running":
-        percent = job.separator().percent(end_of_log(job))
-        return Standing(0, percent, _seconds_left(percent, time.time() - job.started))
+        percent, elapsed = job.separator().percent(end_of_log(job)), time.time() - job.started
+        return Standing(0, percent, _seconds_left(percent, elapsed), elapsed, "separating")
     return Standing(0, 0.0, None)
 
 

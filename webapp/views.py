@@ -17,6 +17,10 @@ def as_json(job: Job) -> dict:
         "name": job.name,
         "seconds": round(job.seconds, 3),
         "model": job.model,
+        "stems_wanted": job.stems_wanted,
+        "format": job.format,
+        "doing": standing.doing,
+        "elapsed": round(standing.elapsed, 1),
         "queue_position": standing.position,
         "percent": standing.percent,
         "seconds_left": standing.seconds_left,
@@ -62,7 +66,7 @@ def download_page(job: Job) -> str:
 
 
 def stem_url(job: Job, name: str) -> str:
-    return f"/downloads/{job.id}/{name}.wav"
+    return f"/downloads/{job.id}/{name}.{job.format}"
 
 
 def note(job: Job) -> str:

@@ -121,7 +121,7 @@ class Worker:
         engine = job.separator()
         job.pid = 0
         if status == 0:
-            job.state = "done"
+            job.state, job.finished = "done", time.time()
             if not all(path.is_file() for path in job.stems().values()):
                 job.state, job.error = "failed", engine.sentence(1)
         elif status == engine.no_model and job.model != FALLBACK_MODEL:
