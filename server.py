@@ -52,6 +52,8 @@ STATIC_FILES = {
     if path.suffix in STATIC_TYPES
 }
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
+MIXTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/mixture\.wav")
+PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+\.(?:peaks|spectrogram))")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -186,6 +188,10 @@ class Handler(CGIHTTPRequestHandler):
         if static:
             path, content_type = static
             send_file(self, path, f"{content_type}; charset=utf-8")
+        elif mixture := MIXTURE_PATH.fullmatch(self.route):
+            send_file(self, jobs.load(mixture[1]).source, "audio/wav")
+        elif picture := PICTURE_PATH.fullmatch(self.route):
+            send_file(self, jobs.load(picture[1]).outdir / picture[2], "application/octet-stream")
         elif stem:
             self._send_stem(*stem.groups())
         else:

@@ -16,6 +16,7 @@ from webapp.engines import FALLBACK_MODEL
 from webapp.folders import UPLOADS
 from webapp.jobs import Job
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
+from webapp.painter import Painter
 from webapp.refusal import Refusal
 from webapp.separation import Separation
 
@@ -34,6 +35,7 @@ class Worker:
         self.nb_workers = nb_workers
         self.keep_seconds = keep_hours * 3600
         self.running: dict[str, Separation] = {}
+        self.painter = Painter()
         self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
         self.seen = NEVER  # the time of the last change, and of the last look at the jobs
         self.swept = -float("inf")
@@ -49,12 +51,14 @@ class Worker:
         for job_id, running in self.running.items():
             running.end()
             _put_back(job_id)
+        self.painter.end()
 
     def _step(self) -> None:
         for ended in [one for one in self.running.values() if one.status is not None]:
             self._finish(ended)
         if self._something_changed():
             self._look()
+        self.painter.step()
         if time.monotonic() - self.swept > sweep.INTERVAL_SECONDS:
             self.swept = time.monotonic()
             sweep.sweep(self.keep_seconds)
@@ -70,6 +74,7 @@ class Worker:
 
     def _look(self) -> None:
         everyone = jobs.everyone()
+        self.painter.look(everyone)
         for job in everyone:
             if job.state == "cancelled":
                 self._cancel(job)
