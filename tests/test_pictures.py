@@ -138,7 +138,7 @@ def addresses(job: str) -> dict[str, int]:
     return {f"/downloads/{job}/{name}.{kind}": size for name in NAMES for kind, size in SIZES.items()}
 
 
-def wait_for_pictures(client, job: str, seconds: float = 60) -> None:
+def wait_for_pictures(client, job: str, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while any(client.get(path).status != 200 for path in addresses(job)):
         assert time.monotonic() < deadline, "the pictures do not come"

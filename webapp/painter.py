@@ -11,7 +11,7 @@ from webapp.folders import ROOT
 from webapp.jobs import Job
 from webapp.separation import NEW_GROUP, kill_group
 
-LEAST_NICE = 19
+NICENESS = 10  # a tenth of the share of others, so that it comes to an end on a busy machine too
 KINDS = ("peaks", "spectrogram")
 
 
@@ -63,6 +63,6 @@ def _make_way(pid: int) -> None:
     if os.name == "nt":
         return
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, LEAST_NICE)
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
         # Linux on a desktop shares the processor between sessions first; the process has one of its own.
-        Path(f"/proc/{pid}/autogroup").write_text(str(LEAST_NICE))
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))
