@@ -4,6 +4,7 @@ import os
 
 from webapp import queue
 from webapp.jobs import Job
+from webapp.limits import GIB, MAX_UPLOAD_BYTES
 from webapp.pages import length, page
 from webapp.words import say
 
@@ -29,6 +30,10 @@ def as_json(job: Job) -> dict:
         "error": say(job.error),
         "stems": [{"name": name, "url": stem_url(job, name)} for name in job.stems()],
     }
+
+
+def home_page() -> str:
+    return page("index.html", max_bytes=MAX_UPLOAD_BYTES, max_gb=MAX_UPLOAD_BYTES // GIB)
 
 
 def uploaded_page(job: Job) -> str:
