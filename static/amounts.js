@@ -1,12 +1,14 @@
 // Amounts as people write them.
 import { say } from "/static/words.js";
 
+const KB = 1 << 10;
 const MB = 1 << 20;
 
-/** A number of bytes: "0.4 MB", "34 MB", "1.2 GB". */
+/** A number of bytes: "56 kB", "34 MB", "1.2 GB". */
 export function size(bytes) {
   if (bytes >= 1000 * MB) return say("{number} GB", { number: rounded(bytes / (1024 * MB)) });
-  return say("{number} MB", { number: rounded(bytes / MB) });
+  if (bytes >= 100 * KB) return say("{number} MB", { number: rounded(bytes / MB) });
+  return say("{number} kB", { number: rounded(bytes / KB) });
 }
 
 /** A length of time: "20 s", "3 min", "1 h 5 min". */

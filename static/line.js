@@ -8,7 +8,7 @@ import { say } from "/static/words.js";
 const template = document.getElementById("line");
 
 export class Line {
-  /** `state`: chosen → waiting → sending → sent; refused before it was sent; stopped on the way. */
+  /** `state`: chosen → waiting → sending → sent; refused before it was sent, failed on the way, or cancelled. */
   constructor(file, maxBytes) {
     this.file = file;
     this.state = "chosen";
@@ -34,7 +34,7 @@ export class Line {
     this._offer(say("Cancel"));
   }
 
-  /** Send the file to `address`, if nothing is known against it; afterwards it is sent, stopped or refused. */
+  /** Send the file to `address`, if nothing is known against it; afterwards it is sent, refused, failed or cancelled. */
   async send(address) {
     await this.checked;
     if (this.state !== "waiting") return;
@@ -44,13 +44,13 @@ export class Line {
       this._end();
     } catch (error) {
       if (!(error instanceof NotSent)) throw error;
-      this._stop("stopped", error.message, error.again);
+      this._stop(this.breaker.signal.aborted ? "cancelled" : "failed", error.message, error.again);
     }
   }
 
   cancel() {
     if (this.state === "sending") this.breaker.abort();
-    else this._stop("stopped", say("Cancelled."), true);
+    else this._stop("cancelled", say("Cancelled."), true);
   }
 
   async _check(maxBytes) {

@@ -103,11 +103,10 @@ def test_cancel_ends_a_separation(open_page, quick_server, orders, song):
     page.wait_for_url(home_of(quick_server))
 
 
-@pytest.mark.parametrize("script", [True, False])
-def test_what_is_no_sound_gets_a_sentence(browser, quick_server, tmp_path, script):
+def test_without_javascript_what_is_no_sound_gets_a_sentence(browser, quick_server, tmp_path):
     text = tmp_path / "song.wav"
     text.write_text("This is not a song.\n" * 1000)
-    page = browser.new_context(java_script_enabled=script).new_page()
+    page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(home_of(quick_server))
     page.get_by_label("Choose .wav file for upload").set_input_files(text)
     page.get_by_role("button", name="Send file").click()

@@ -33,7 +33,11 @@ def as_json(job: Job) -> dict:
 
 
 def home_page() -> str:
-    return page("index.html", max_bytes=MAX_UPLOAD_BYTES, max_gb=MAX_UPLOAD_BYTES // GIB)
+    sentence = say(
+        "Mono, stereo or surround, any length, sample rate and bit depth, up to {limit} GB.",
+        limit=MAX_UPLOAD_BYTES // GIB,
+    )
+    return page("index.html", max_bytes=MAX_UPLOAD_BYTES, limits=sentence)
 
 
 def uploaded_page(job: Job) -> str:
@@ -49,6 +53,7 @@ def job_page(job: Job) -> str:
         "job.html",
         job=job.id,
         name=job.name,
+        title=_title(job, standing),
         heading=_heading(job),
         percent=round(standing.percent),
         progress=progress_sentence(job, standing),
@@ -93,6 +98,10 @@ def progress_sentence(job: Job, standing: queue.Standing) -> str:
         percent=round(standing.percent),
         duration=_duration(standing.seconds_left),
     )
+
+
+def _title(job: Job, standing: queue.Standing) -> str:
+    return f"{standing.percent:.0f} % – {job.name}" if job.state == "running" else f"{_heading(job)}: {job.name}"
 
 
 def _heading(job: Job) -> str:
