@@ -22,7 +22,7 @@ from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
-from webapp import gateway, guard, jobs, pages
+from webapp import gateway, guard, jobs, pages, views
 from webapp.files import attachment, send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.keeper import Keeper
@@ -198,7 +198,7 @@ class Handler(CGIHTTPRequestHandler):
             raise Refusal(HTTPStatus.NOT_FOUND, say("There is nothing at this address."))
 
     def _send_home_page(self) -> None:
-        content = pages.page("index.html").encode()
+        content = views.home_page().encode()
         self._send_whole(HTTPStatus.OK, pages.HTML, content, {"Cache-Control": "no-cache", "Vary": "Accept-Language"})
 
     def _send_stem(self, job_id: str, name: str, format: str) -> None:

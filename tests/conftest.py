@@ -18,6 +18,11 @@ from tests.client import Client
 PROJECT = Path(__file__).resolve().parent.parent
 CODE = ("server.py", "cgi-bin", "static", "webapp", "openunmix_models")
 SAMPLE_RATE = 44100
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+OPTIONS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 
 class RunningServer:
@@ -156,6 +161,49 @@ def song(tmp_path_factory):
         return folder / name
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a screen, as the machine has it."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no Chromium is installed")
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=path, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page of a new visitor; at the end, nothing went outside, and the console stayed silent."""
+    visits = []
+
+    def open_(url: str, **options):
+        page = browser.new_context(**options).new_page()
+        requested, complaints = [], []
+        page.on("request", lambda request: requested.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        visits.append((page, url, requested, complaints))
+        page.goto(url)
+        return page
+
+    yield open_
+    for page, url, requested, complaints in visits:
+        page.context.close()
+        assert requested
+        assert [other for other in requested if not other.startswith(url)] == []
+        assert complaints == []
+
+
+@pytest.fixture
+def orders(quick_server):
+    """Give orders to the engine; it is quick again at the end, so that no job waits for another test's."""
+    yield lambda **orders: double.order(quick_server.home, **orders)
+    double.order(quick_server.home)
 
 
 def _free_port() -> int:

@@ -1,7 +1,5 @@
 """The way of one file in a real browser, Chromium, without a screen."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,55 +7,6 @@ import soundfile
 
 from tests import double
 from tests.conftest import SAMPLE_RATE
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-OPTIONS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no Chromium is installed")
-    with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=path, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Open a page of a new visitor; at the end, nothing went outside, and the console stayed silent."""
-    visits = []
-
-    def open_(url: str, **options):
-        page = browser.new_context(**options).new_page()
-        requested, complaints = [], []
-        page.on("request", lambda request: requested.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        visits.append((page, url, requested, complaints))
-        page.goto(url)
-        return page
-
-    yield open_
-    for page, url, requested, complaints in visits:
-        page.context.close()
-        assert requested
-        assert [other for other in requested if not other.startswith(url)] == []
-        assert complaints == []
-
-
-@pytest.fixture
-def orders(quick_server):
-    """Give orders to the engine; it is quick again at the end, so that no job waits for another test's."""
-    yield lambda **orders: double.order(quick_server.home, **orders)
-    double.order(quick_server.home)
 
 
 def home_of(server) -> str:
@@ -154,11 +103,10 @@ def test_cancel_ends_a_separation(open_page, quick_server, orders, song):
     page.wait_for_url(home_of(quick_server))
 
 
-@pytest.mark.parametrize("script", [True, False])
-def test_what_is_no_sound_gets_a_sentence(browser, quick_server, tmp_path, script):
+def test_without_javascript_what_is_no_sound_gets_a_sentence(browser, quick_server, tmp_path):
     text = tmp_path / "song.wav"
     text.write_text("This is not a song.\n" * 1000)
-    page = browser.new_context(java_script_enabled=script).new_page()
+    page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(home_of(quick_server))
     page.get_by_label("Choose .wav file for upload").set_input_files(text)
     page.get_by_role("button", name="Send file").click()

@@ -4,6 +4,7 @@ import os
 
 from webapp import queue
 from webapp.jobs import Job
+from webapp.limits import GIB, MAX_UPLOAD_BYTES
 from webapp.pages import length, page
 from webapp.words import say
 
@@ -31,6 +32,14 @@ def as_json(job: Job) -> dict:
     }
 
 
+def home_page() -> str:
+    sentence = say(
+        "Mono, stereo or surround, any length, sample rate and bit depth, up to {limit} GB.",
+        limit=MAX_UPLOAD_BYTES // GIB,
+    )
+    return page("index.html", max_bytes=MAX_UPLOAD_BYTES, limits=sentence)
+
+
 def uploaded_page(job: Job) -> str:
     return page("uploaded.html", job=job.id, name=job.name, length=length(job.seconds), note=note(job))
 
@@ -44,6 +53,7 @@ def job_page(job: Job) -> str:
         "job.html",
         job=job.id,
         name=job.name,
+        title=_title(job, standing),
         heading=_heading(job),
         percent=round(standing.percent),
         progress=progress_sentence(job, standing),
@@ -88,6 +98,10 @@ def progress_sentence(job: Job, standing: queue.Standing) -> str:
         percent=round(standing.percent),
         duration=_duration(standing.seconds_left),
     )
+
+
+def _title(job: Job, standing: queue.Standing) -> str:
+    return f"{standing.percent:.0f} % – {job.name}" if job.state == "running" else f"{_heading(job)}: {job.name}"
 
 
 def _heading(job: Job) -> str:
