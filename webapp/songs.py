@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from http import HTTPStatus
 from pathlib import Path
 
 from webapp import jobs, queue, room
 from webapp.jobs import Job
 from webapp.refusal import Refusal
+from webapp.words import say
 
 
 def own(visitor: str) -> list[Job]:
@@ -21,11 +23,15 @@ def comparable(job: Job, others: list[Job]) -> list[Job]:
     """Those of `others` whose stems can be heard against the job's: other results of the same source."""
     if job.state != "done":
         return []
-    return [other for other in others if other.state == "done" and other.id != job.id and same_source(job, other)]
+    return [other for other in others if other.state == "done" and other.id != job.id and _same_source(job, other)]
 
 
-def same_source(one: Job, other: Job) -> bool:
-    return _first(one) == _first(other)
+def partner(job: Job, other_id: str) -> Job:
+    """The job to compare with. Raises Refusal: 404 if it is none, 400 if it has not the same source."""
+    other = jobs.load(other_id)
+    if not comparable(job, [other]):
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("Only two results of the same song can be compared."))
+    return other
 
 
 def separate_again(job_id: str, visitor: str, model: str, stems: str, format_: str) -> Job:
@@ -64,3 +70,7 @@ def _share(job: Job, path: Path) -> None:
 
 def _first(job: Job) -> str:
     return job.again_of or job.id
+
+
+def _same_source(one: Job, other: Job) -> bool:
+    return _first(one) == _first(other)

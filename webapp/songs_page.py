@@ -53,7 +53,7 @@ def _row(job: Job, mine: list[Job]) -> Html:
         state=job.state,
         progress=_progress(job),
         model="" if job.state == "uploaded" else job.model,
-        stems="" if job.state == "uploaded" else _stems(job.stems_wanted),
+        stems="" if job.state == "uploaded" else stems_in_words(job.stems_wanted),
         expires=_expires_in_words(job),
         actions=_actions(job, mine),
         delete=say("Cancel") if job.state in WAITS_OR_RUNS else say("Delete"),
@@ -67,7 +67,7 @@ def _progress(job: Job) -> str:
     return f"{words}: {say(job.error)}" if job.error else words
 
 
-def _stems(stems_wanted: str) -> str:
+def stems_in_words(stems_wanted: str) -> str:
     return say("vocals, drums, bass, other") if stems_wanted == jobs.FOUR_STEMS else say("vocals and music")
 
 
@@ -104,7 +104,7 @@ def _compare(job: Job, other: Job) -> Html:
 
 def _again(job: Job) -> Html:
     models = [_option(name, name, job.model) for name in engines.MODELS]
-    stems = [_option(number, _stems(number), job.stems_wanted) for number in (jobs.TWO_STEMS, jobs.FOUR_STEMS)]
+    stems = [_option(number, stems_in_words(number), job.stems_wanted) for number in (jobs.TWO_STEMS, jobs.FOUR_STEMS)]
     return part(
         "songs/again.html", job=job.id, format=job.format, models=Html("".join(models)), stems=Html("".join(stems))
     )
