@@ -38,6 +38,8 @@ CGI_SCRIPTS = {
     "/cgi-bin/job.py": "GET",
     "/cgi-bin/download.py": "GET",
     "/cgi-bin/delete.py": "POST",
+    "/cgi-bin/songs.py": "GET",
+    "/cgi-bin/again.py": "POST",
 }
 # Not asked of the system: on Windows any program may have made .js plain text, which a browser then does not run.
 STATIC_TYPES = {
@@ -161,6 +163,7 @@ class Handler(CGIHTTPRequestHandler):
             "QUERY_STRING": self.query,
             "CONTENT_LENGTH": str(self.body_length),
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_COOKIE": self.headers.get("Cookie", ""),
             "HTTP_ACCEPT": self.headers.get("Accept", ""),
             "HTTP_ACCEPT_LANGUAGE": self.headers.get("Accept-Language", ""),
             "KEEP_HOURS": str(self.server.keep_hours),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""POST: delete a job and all its files; then the home page."""
+"""POST: delete a job and all its files; then the home page, or the list of songs."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ def main(request: script.Request) -> None:
     if request.wants_json:
         script.answer_json({"job": job.id, "state": "deleted"})
     else:
-        script.redirect("/")
+        script.go_back(request, "/")
 
 
 script.run(main)

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""GET: the page from which the separated files are downloaded."""
+"""GET: the page from which the separated files are downloaded, or heard against those of another job."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import jobs, script, views
+from webapp import compare_page, jobs, script, songs, views
 
 
 def main(request: script.Request) -> None:
     job = jobs.load(request.field("job"))
-    if job.state == "done":
+    if job.state == "done" and (other := request.field("with")):
+        script.answer_page(compare_page.compare_page(job, songs.partner(job, other)))
+    elif job.state == "done":
         script.answer_page(views.download_page(job))
     else:
         script.redirect(f"/cgi-bin/job.py?job={job.id}")

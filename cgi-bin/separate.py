@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""POST: put a job in the queue; then the job's page."""
+"""POST: put a job, or several, in the queue; then the job's page, or the list of songs."""
 
 import sys
 from pathlib import Path
@@ -12,11 +12,13 @@ from webapp import queue, script, views
 
 
 def main(request: script.Request) -> None:
-    job = queue.enqueue(*map(request.field, ("job", "model", "stems", "format")))
+    choice = [request.field(name) for name in ("model", "stems", "format")]
+    queued = [queue.enqueue(job_id, *choice) for job_id in request.fields("job") or [""]]
     if request.wants_json:
-        script.answer_json(views.as_json(job), HTTPStatus.ACCEPTED)
+        answers = [views.as_json(job) for job in queued]
+        script.answer_json({"songs": answers} if len(answers) > 1 else answers[0], HTTPStatus.ACCEPTED)
     else:
-        script.redirect(f"/cgi-bin/job.py?job={job.id}")
+        script.go_back(request, f"/cgi-bin/job.py?job={queued[0].id}")
 
 
 script.run(main)

@@ -8,15 +8,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from http import HTTPStatus
 
-from webapp import script, uploads, views
+from webapp import script, uploads, views, visitors
 
 
 def main(request: script.Request) -> None:
-    job = uploads.take_in(request)
+    visitor, headers = visitors.welcome(request.cookies)
+    job = uploads.take_in(request, visitor)
     if request.wants_json:
-        script.answer_json(views.as_json(job), HTTPStatus.CREATED)
+        script.answer_json(views.as_json(job), HTTPStatus.CREATED, headers)
     else:
-        script.redirect(f"/cgi-bin/uploaded.py?job={job.id}")
+        script.redirect(f"/cgi-bin/uploaded.py?job={job.id}", headers)
 
 
 script.run(main)

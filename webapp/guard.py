@@ -16,10 +16,17 @@ LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 def check(method: str, headers: Message) -> int:
     """Return the length of the body. Raises Refusal (400, 403, 411, 413, 501) for a request that is not welcome."""
+    _check_values(headers)
     _check_host(headers)
     if method == "POST":
         _check_origin(headers)
     return _body_length(method, headers)
+
+
+def _check_values(headers: Message) -> None:
+    """A null byte ends a text too early for whoever it is handed on to (RFC 9110, 5.5)."""
+    if any("\0" in value for value in headers.values()):
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("A null byte has no place in the head of a request."))
 
 
 def _check_host(headers: Message) -> None:

@@ -43,10 +43,11 @@ class Job:
     stems_wanted: str = TWO_STEMS  # or FOUR_STEMS
     format: str = "wav"  # of the stems, or "flac"
     visitor: str = ""  # SHA-256 in hexadecimal of the cookie of whom it belongs to
-    again_of: str = ""  # the job whose file this one separates again
+    again_of: str = ""  # the first job over the same source, if this is a later one
     queue_number: int = 0
     attempts: int = 0
     pid: int = 0  # of the separation, while it runs
+    created: float = 0.0  # Unix time, s
     started: float = 0.0  # Unix time, s
     begun: float = 0.0  # when it was ready to separate, the model loaded; Unix time, s
     finished: float = 0.0  # Unix time, s
@@ -87,13 +88,13 @@ class Job:
 def load(job_id: str) -> Job:
     """Read a job's state. Raises Refusal (404) if there is no such job."""
     if not ID.fullmatch(job_id):
-        raise _no_such_job()
+        raise no_such_job()
     known = {field.name for field in fields(Job)}
     try:
         state = json.loads((UPLOADS / job_id / "state.json").read_text("utf-8"))
         return Job(**{key: value for key, value in state.items() if key in known})
     except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
-        raise _no_such_job() from None
+        raise no_such_job() from None
 
 
 def save(job: Job) -> None:
@@ -131,9 +132,9 @@ def incoming() -> Iterator[Path]:
         os.close(lock)
 
 
-def admit(folder: Path, name: str, seconds: float, cut_off: bool) -> Job:
-    """Make the checked file in an incoming folder a job: from here on it is not lost."""
-    job = Job(id=folder.name, state="uploaded", name=name, seconds=seconds, cut_off=cut_off)
+def admit(folder: Path, **about: object) -> Job:
+    """Make the checked file in an incoming folder a job, `about` its fields: from here on it is not lost."""
+    job = Job(id=folder.name, state="uploaded", created=time.time(), **about)
     with locks.exclusive(CHANGES):
         save(job)
         _sync_folder(UPLOADS)
@@ -212,7 +213,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _no_such_job() -> Refusal:
+def no_such_job() -> Refusal:
     return Refusal(
         HTTPStatus.NOT_FOUND, say("There is no such file here. It may have been deleted after its time was up.")
     )

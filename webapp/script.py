@@ -3,15 +3,15 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from webapp.limits import MAX_FORM_BYTES
 from webapp.pages import HTML, JSON, error_body, json_body
-from webapp.refusal import Refusal
+from webapp.refusal import NO_HEADERS, Refusal
 from webapp.words import listen, say
 
 READ_BYTES = 1 << 18  # larger pieces fall out of the processor's cache
@@ -22,10 +22,11 @@ class Request:
 
     def __init__(self) -> None:
         self.wants_json = JSON in os.environ.get("HTTP_ACCEPT", "")
+        self.cookies = os.environ.get("HTTP_COOKIE", "")
         self.content_type = os.environ.get("CONTENT_TYPE", "")
         self.content_length = int(os.environ.get("CONTENT_LENGTH") or 0)
         self._unread = self.content_length
-        self._fields: dict[str, str] | None = None
+        self._fields: list[tuple[str, str]] | None = None
 
     def read(self) -> bytes:
         """The next bytes of the body, empty at its end. Raises Refusal (408, 400) if the sender stalls or leaves."""
@@ -43,14 +44,18 @@ class Request:
 
     def field(self, name: str) -> str:
         """A field of the query, or of the form that was posted; empty if it is not there."""
+        return next(iter(self.fields(name)), "")
+
+    def fields(self, name: str) -> list[str]:
+        """All values of a field that may stand there more than once."""
         if self._fields is None:
             self._fields = self._form() if os.environ["REQUEST_METHOD"] == "POST" else self._query()
-        return self._fields.get(name, "")
+        return [value for key, value in self._fields if key == name]
 
-    def _query(self) -> dict[str, str]:
-        return {key: values[0] for key, values in parse_qs(os.environ.get("QUERY_STRING", "")).items()}
+    def _query(self) -> list[tuple[str, str]]:
+        return parse_qsl(os.environ.get("QUERY_STRING", ""))
 
-    def _form(self) -> dict[str, str]:
+    def _form(self) -> list[tuple[str, str]]:
         """A form in either of the two encodings that HTML knows."""
         from multipart import MultipartError, parse_form_data  # here, since pages never need it
 
@@ -62,15 +67,14 @@ class Request:
             form, _ = parse_form_data(environ, strict=True)
         except MultipartError:
             raise Refusal(HTTPStatus.BAD_REQUEST, say("This form cannot be read.")) from None
-        return dict(form.iterallitems())
+        return list(form.iterallitems())
 
 
-def answer(status: HTTPStatus, content_type: str, content: bytes, location: str = "") -> None:
+def answer(status: HTTPStatus, content_type: str, content: bytes, headers: Mapping[str, str] = NO_HEADERS) -> None:
     """Write a whole answer: the header block, then the content."""
     head = [f"Status: {status.value} {status.phrase}", f"Content-Type: {content_type}"]
     head += [f"Content-Length: {len(content)}", "Cache-Control: no-store"]
-    if location:
-        head.append(f"Location: {location}")
+    head += [f"{name}: {value}" for name, value in headers.items()]
     sys.stdout.buffer.write("\r\n".join([*head, "", ""]).encode("ascii") + content)
 
 
@@ -78,13 +82,18 @@ def answer_page(html: str) -> None:
     answer(HTTPStatus.OK, HTML, html.encode())
 
 
-def answer_json(content: dict, status: HTTPStatus = HTTPStatus.OK) -> None:
-    answer(status, JSON, json_body(content))
+def answer_json(content: dict, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> None:
+    answer(status, JSON, json_body(content), headers)
 
 
-def redirect(location: str) -> None:
+def redirect(location: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
     """Send the browser on with a GET (303)."""
-    answer(HTTPStatus.SEE_OTHER, HTML, b"", location)
+    answer(HTTPStatus.SEE_OTHER, HTML, b"", {"Location": location, **headers})
+
+
+def go_back(request: Request, otherwise: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+    """Send the browser back to its list of songs, if the form was on that page, and else to `otherwise`."""
+    redirect("/cgi-bin/songs.py" if request.field("back") == "songs" else otherwise, headers)
 
 
 def run(main: Callable[[Request], None]) -> None:

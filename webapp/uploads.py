@@ -1,18 +1,14 @@
 """Taking a file in: from a multipart body to the disk, in constant memory."""
 
-import errno
 import os
 import re
-import shutil
 from http import HTTPStatus
 from pathlib import Path
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from webapp import jobs, sounds
-from webapp.folders import UPLOADS
+from webapp import jobs, room, sounds
 from webapp.jobs import Job
-from webapp.limits import SPARE_DISK_BYTES
 from webapp.refusal import Refusal
 from webapp.script import Request
 from webapp.words import say
@@ -25,19 +21,14 @@ UNSEEN = re.compile(
 )  # controls, and marks that turn text round
 
 
-def take_in(request: Request) -> Job:
-    """Store the file that `request` sends, check it, and make it a job. Raises Refusal (400, 408, 503)."""
-    _check_room(request.content_length)
-    try:
-        with jobs.incoming() as folder:
-            path = folder / jobs.SOURCE
-            name = _store(request, path)
-            sound = sounds.check(path)
-            return jobs.admit(folder, name, sound.seconds, sound.cut_off)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _no_room() from error
-        raise
+def take_in(request: Request, visitor: str) -> Job:
+    """Store the file that `request` sends, check it, and make it a job of `visitor`. Raises Refusal (400, 408, 503)."""
+    room.check(request.content_length)
+    with room.needed(), jobs.incoming() as folder:
+        path = folder / jobs.SOURCE
+        name = _store(request, path)
+        sound = sounds.check(path)
+        return jobs.admit(folder, name=name, seconds=sound.seconds, cut_off=sound.cut_off, visitor=visitor)
 
 
 def shown_name(raw_name: str) -> str:
@@ -138,12 +129,3 @@ def _boundary(content_type: str) -> str:
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise Refusal(HTTPStatus.BAD_REQUEST, say("What was sent is not a form with a file in it."))
     return options["boundary"]
-
-
-def _check_room(length: int) -> None:
-    if shutil.disk_usage(UPLOADS).free < length + SPARE_DISK_BYTES:
-        raise _no_room()
-
-
-def _no_room() -> Refusal:
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, say("There is no room left on this machine's disk for your file."))
