@@ -63,8 +63,7 @@ def _row(job: Job, mine: list[Job]) -> Html:
 def _progress(job: Job) -> str:
     if job.state in WAITS_OR_RUNS:
         return views.progress_sentence(job, queue.standing(job))
-    words = {"uploaded": say("Uploaded"), "done": say("Separated"), "failed": say("Not separated")}[job.state]
-    return f"{words}: {say(job.error)}" if job.error else words
+    return {"uploaded": say("Uploaded"), "done": say("Separated"), "failed": say("Not separated")}[job.state]
 
 
 def stems_in_words(stems_wanted: str) -> str:
