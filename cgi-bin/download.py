@@ -6,13 +6,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import jobs, script, views
+from webapp import jobs, result, script
 
 
 def main(request: script.Request) -> None:
     job = jobs.load(request.field("job"))
     if job.state == "done":
-        script.answer_page(views.download_page(job))
+        script.answer_page(result.download_page(job))
     else:
         script.redirect(f"/cgi-bin/job.py?job={job.id}")
 
