@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import compare_page, jobs, script, songs, views
+from webapp import compare_page, jobs, result, script, songs
 
 
 def main(request: script.Request) -> None:
@@ -14,7 +14,7 @@ def main(request: script.Request) -> None:
     if job.state == "done" and (other := request.field("with")):
         script.answer_page(compare_page.compare_page(job, songs.partner(job, other)))
     elif job.state == "done":
-        script.answer_page(views.download_page(job))
+        script.answer_page(result.download_page(job))
     else:
         script.redirect(f"/cgi-bin/job.py?job={job.id}")
 

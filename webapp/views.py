@@ -1,7 +1,5 @@
 """What a job looks like from outside: its JSON and its pages."""
 
-import os
-
 from webapp import queue
 from webapp.jobs import Job
 from webapp.limits import GIB, MAX_UPLOAD_BYTES
@@ -57,20 +55,6 @@ def job_page(job: Job) -> str:
         heading=_heading(job),
         percent=round(standing.percent),
         progress=progress_sentence(job, standing),
-        note=note(job),
-    )
-
-
-def download_page(job: Job) -> str:
-    return page(
-        "download.html",
-        job=job.id,
-        name=job.name,
-        length=length(job.seconds),
-        vocals=stem_url(job, "vocals"),
-        music=stem_url(job, "music"),
-        model=job.model,
-        hours=f"{float(os.environ['KEEP_HOURS']):g}",
         note=note(job),
     )
 

@@ -1,0 +1,31 @@
+// Draws a spectrogram from its bytes: column after column, the lowest band first, 255 the loudest.
+const NB_BANDS = 128;
+
+/** `colours`: [[red, green, blue], ...], from the quietest to the loudest. */
+export function drawSpectrogram(canvas, levels, colours) {
+  const nbColumns = levels.length / NB_BANDS;
+  const image = new ImageData(nbColumns, NB_BANDS);
+  const palette = Uint32Array.from({ length: 256 }, (_, level) => pixel(colours, level / 255));
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let column = 0; column < nbColumns; column++) {
+    for (let band = 0; band < NB_BANDS; band++) {
+      pixels[(NB_BANDS - 1 - band) * nbColumns + column] = palette[levels[column * NB_BANDS + band]];
+    }
+  }
+  stretch(canvas, image);
+}
+
+function stretch(canvas, image) {
+  const small = new OffscreenCanvas(image.width, image.height);
+  small.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d").drawImage(small, 0, 0, canvas.width, canvas.height);
+}
+
+/** The colour at `place`, 0 to 1, as a pixel's four bytes on a little-endian machine, which all browsers run on. */
+function pixel(colours, place) {
+  const position = place * (colours.length - 1);
+  const index = Math.min(Math.floor(position), colours.length - 2);
+  const share = position - index;
+  const [red, green, blue] = colours[index].map((from, i) => Math.round(from + share * (colours[index + 1][i] - from)));
+  return (255 << 24) | (blue << 16) | (green << 8) | red;
+}

@@ -1,0 +1,73 @@
+"""The result page: what is heard and what is downloaded of a finished job."""
+
+import os
+from collections.abc import Iterable
+
+from webapp.jobs import Job
+from webapp.pages import Html, length, page, part
+from webapp.views import note, stem_url
+from webapp.words import say
+
+MIXTURE = "mixture"
+
+
+def download_page(job: Job) -> str:
+    return page(
+        "download.html",
+        job=job.id,
+        name=job.name,
+        length=length(job.seconds),
+        note=note(job),
+        player=player(job.seconds, [track(job, name) for name in (MIXTURE, *job.stems())]),
+        downloads=_joined(part("stem.html", url=stem_url(job, name), title=_download(name)) for name in job.stems()),
+        model=job.model,
+        hours=f"{float(os.environ['KEEP_HOURS']):g}",
+    )
+
+
+def player(seconds: float, tracks: Iterable[Html]) -> Html:
+    """What plays `tracks`, which are as `track` makes them, in step; the longest lasts `seconds`."""
+    return part("player.html", seconds=f"{seconds:.3f}", length=length(seconds), tracks=_joined(tracks))
+
+
+def track(job: Job, name: str) -> Html:
+    """One line of the player. Those of a set sound together, and sets are alternatives."""
+    set_ = MIXTURE if name == MIXTURE else job.id
+    beside = f"/downloads/{job.id}/{name}"
+    return part(
+        "track.html",
+        id=f"{job.id}-{name}",
+        name=name,
+        title=_title(name),
+        set=set_,
+        url=f"{beside}.wav" if name == MIXTURE else stem_url(job, name),
+        peaks=f"{beside}.peaks",
+        spectrogram=f"{beside}.spectrogram",
+    )
+
+
+def _title(name: str) -> str:
+    titles = {
+        MIXTURE: say("Mixture"),
+        "vocals": say("Vocals"),
+        "music": say("Music"),
+        "drums": say("Drums"),
+        "bass": say("Bass"),
+        "other": say("Other"),
+    }
+    return titles.get(name, name)
+
+
+def _download(name: str) -> str:
+    titles = {
+        "vocals": say("Download vocal"),
+        "music": say("Download music"),
+        "drums": say("Download drums"),
+        "bass": say("Download bass"),
+        "other": say("Download other"),
+    }
+    return titles.get(name, name)
+
+
+def _joined(parts: Iterable[Html]) -> Html:
+    return Html("\n".join(parts))
