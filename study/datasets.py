@@ -12,15 +12,20 @@ import numpy as np
 import soundfile
 import torch
 from openunmix.data import aug_from_str
-from openunmix.transforms import ComplexNorm, make_filterbanks
+from openunmix.transforms import make_filterbanks
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 SAMPLE_RATE = 44100
 STEMS = ("vocals", "drums", "bass", "other", "accompaniment")
 VALID_SHARE = 0.1  # of the songs, at least one
 SPEEDS = (0.8, 1.25)  # at which a stem is played in training
 COLOUR = 3.0  # dB, about, by which a stem is raised or lowered here and there in its spectrum in training
-SAME_SONG = 0.5  # of the examples; in the others the stems come from two songs, as in Open-Unmix
+LEVELS = (-9.0, 6.0)  # dB, by which the target is raised or lowered in training
+SAME_SONG = 0.35  # of the examples; in the others the stems come from two songs, as in Open-Unmix
+SILENT, ALONE = 0.15, 0.05  # of the examples in training: no target, as before a voice comes in; nothing else
+SILENCE = 0.003  # peak of a stretch in which nothing happens; in training another one is taken
+NB_TRIES = 10  # at most, to find one where something does
 
 
 class BadFolder(ValueError):
@@ -118,27 +123,11 @@ def _read(path: Path, start: int, nb_samples: int) -> np.ndarray:
     return np.broadcast_to(sound.T, (2, nb_samples)).copy()
 
 
-def _played(sound: np.ndarray, nb_samples: int, speed: float) -> np.ndarray:
-    """`nb_samples` of a sound at another speed, and so at another pitch."""
-    times = np.arange(nb_samples) * speed
-    before = times.astype(int)
-    share = (times - before).astype(np.float32)
-    return sound[:, before] * (1 - share) + sound[:, np.minimum(before + 1, sound.shape[1] - 1)] * share
-
-
-def _coloured(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The sound with the gains of an equaliser that has a random setting every two octaves from 30 Hz on."""
-    nb_samples = sound.shape[1]
-    octaves = np.log2(np.fft.rfftfreq(nb_samples, 1 / SAMPLE_RATE).clip(30) / 30)
-    gains = np.interp(octaves, np.arange(0, 12, 2), COLOUR * rng.standard_normal(6))
-    return np.fft.irfft(np.fft.rfft(sound) * np.exp(gains * (np.log(10) / 20)).astype(np.float32), nb_samples)
-
-
-def collate(examples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+def collate(examples: Sequence[tuple[Tensor, Tensor]], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """A batch (nb_examples, nb_channels, nb_bins, nb_frames) that lies in memory as the network goes through it, frame
     after frame: a third faster on a CPU."""
     mixtures, targets = (
-        torch.stack([part.permute(2, 0, 1) for part in parts], 1) for parts in zip(*examples, strict=True)
+        torch.stack([part.permute(2, 0, 1).to(dtype) for part in parts], 1) for parts in zip(*examples, strict=True)
     )
     return mixtures.permute(1, 2, 3, 0), targets.permute(1, 2, 3, 0)
 
@@ -146,7 +135,7 @@ def collate(examples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 class Examples(torch.utils.data.Dataset):
     """`nb_examples` of `seconds` each, for ever the same for the same seed and epoch: pairs of magnitudes
     (nb_channels, nb_bins, nb_frames) of the mixture and of the target. In training they are augmented
-    as Open-Unmix does it, and the stems are played at other speeds and coloured."""
+    as Open-Unmix does it, and the stems are played at other speeds, coloured, and mixed at other levels."""
 
     def __init__(
         self, tracks: Sequence[Track], nb_examples: int, seconds: float, n_fft: int, n_hop: int, seed: int,
@@ -154,7 +143,8 @@ class Examples(torch.utils.data.Dataset):
     ):  # fmt: skip
         self.tracks, self.nb_examples, self.seed, self.augmented = tracks, nb_examples, seed, augmented
         self.nb_samples, self.epoch = int(seconds * SAMPLE_RATE), 0
-        self._stft = torch.nn.Sequential(make_filterbanks(n_fft, n_hop, center=False)[0], ComplexNorm(mono=False))
+        self._filterbank = make_filterbanks(n_fft, n_hop, center=False)[0]
+        self._octaves = np.log2(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE).clip(30) / 30)
         self._augment = aug_from_str(["gain", "channelswap"]) if augmented else torch.nn.Identity()
 
     def __len__(self) -> int:
@@ -164,28 +154,55 @@ class Examples(torch.utils.data.Dataset):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(int(rng.integers(2**31)))
-            target, rest = (self._augment(torch.from_numpy(sound)) for sound in self._stems(index, rng))
-            return self._stft((target + rest)[None])[0], self._stft(target[None])[0]
+            stems = torch.stack([self._augment(sound) for sound in self._stems(index, rng)])
+            target, rest = self._stft(stems) * self._gains(rng)
+            return (target + rest).abs(), target.abs()
 
-    def _stems(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The target of the next song in turn, and the rest of the same or of another."""
-        track = self.tracks[index % len(self.tracks)]
-        speed = np.exp(rng.uniform(*np.log(SPEEDS))) if self.augmented else 1.0
-        start = self._start(track, rng)
-        target = self._stem(track, True, start, speed, rng)
-        if self.augmented and rng.random() >= SAME_SONG:
-            track = self.tracks[rng.integers(len(self.tracks))]
-            start, speed = self._start(track, rng), np.exp(rng.uniform(*np.log(SPEEDS)))
-        return target, self._stem(track, False, start, speed, rng)
+    def _stft(self, sounds: Tensor) -> Tensor:
+        """Complex spectra (nb_sounds, nb_channels, nb_bins, nb_frames) of (nb_sounds, nb_channels, nb_samples)."""
+        return torch.view_as_complex(self._filterbank(sounds))
 
-    def _stem(
-        self, track: Track, of_target: bool, start: int, speed: float, rng: np.random.Generator
-    ) -> np.ndarray:  # fmt: skip
-        """A stretch of a stem; in training as if played at `speed`, and coloured by a random smooth equaliser."""
+    def _gains(self, rng: np.random.Generator) -> Tensor:
+        """What target and rest are multiplied by, (2, 1, nb_bins, 1): in training a random level of the target, and an
+        equaliser for both that has a random setting every two octaves from 30 Hz on; at times one of them is muted."""
         if not self.augmented:
-            return track.read(of_target, start, self.nb_samples)
-        sound = track.read(of_target, start, int(self.nb_samples * speed) + 1)
-        return _coloured(_played(sound, self.nb_samples, speed), rng)
+            return torch.ones(2, 1, 1, 1)
+        settings = COLOUR * rng.standard_normal((2, 6))
+        settings[0] += rng.uniform(*LEVELS)
+        decibels = [np.interp(self._octaves, np.arange(0, 12, 2), setting) for setting in settings]
+        gains = 10 ** (torch.tensor(np.stack(decibels), dtype=torch.float32) / 20)
+        muted = rng.random()
+        gains[0] *= muted >= SILENT
+        gains[1] *= muted < 1 - ALONE
+        return gains[:, None, :, None]
 
-    def _start(self, track: Track, rng: np.random.Generator) -> int:
-        return int(rng.integers(max(0, track.nb_samples - self.nb_samples) + 1))
+    def _stems(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """The target of the next song in turn, and the rest of the same or of another."""
+        place = self._place(self.tracks[index % len(self.tracks)], rng)
+        if not self.augmented:
+            return self._stem(True, *place), self._stem(False, *place)
+        target, place = self._sounding(True, place, rng)
+        rest, _ = self._sounding(False, place if rng.random() < SAME_SONG else self._other_place(rng), rng)
+        return target, rest
+
+    def _sounding(self, of_target: bool, place: tuple, rng: np.random.Generator) -> tuple[Tensor, tuple]:
+        """A stem at `place`, or where it is silent there at another, and that place."""
+        for _ in range(NB_TRIES):
+            sound = self._stem(of_target, *place)
+            if sound.abs().max() > SILENCE:
+                break
+            place = self._other_place(rng)
+        return sound, place
+
+    def _stem(self, of_target: bool, track: Track, start: int, speed: float) -> Tensor:
+        """A stretch of a stem, (nb_channels, nb_samples), as if played at `speed`."""
+        sound = torch.from_numpy(track.read(of_target, start, round(self.nb_samples * speed)))
+        return sound if speed == 1 else interpolate(sound[None], self.nb_samples, mode="linear")[0]
+
+    def _other_place(self, rng: np.random.Generator) -> tuple[Track, int, float]:
+        return self._place(self.tracks[rng.integers(len(self.tracks))], rng)
+
+    def _place(self, track: Track, rng: np.random.Generator) -> tuple[Track, int, float]:
+        """A song, a sample of it to begin with, and in training a random speed."""
+        start = int(rng.integers(max(0, track.nb_samples - self.nb_samples) + 1))
+        return track, start, np.exp(rng.uniform(*np.log(SPEEDS))) if self.augmented else 1.0

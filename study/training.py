@@ -9,6 +9,7 @@ import json
 import math
 import random
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from openunmix.model import OpenUnmix
 from openunmix.utils import EarlyStopping, bandwidth_to_max_bin
 from torch import Tensor
+from torch.linalg import vector_norm
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -27,6 +29,7 @@ NB_CHANNELS = 2
 AVERAGING = 0.999  # share of the old average that a step leaves, once there have been many steps
 NB_FOR_STATISTICS = 100  # examples
 VALID_EXAMPLES = 4  # of each song
+FLOOR = 0.01  # root mean square magnitude that is next to silence
 CHECKPOINT = "checkpoint.pt"
 
 
@@ -119,17 +122,20 @@ class Trainer:
 
     def _batches(self, examples: Examples, title: str):
         arguments = self.arguments
-        loader = DataLoader(examples, arguments.batch_size, num_workers=arguments.nb_workers, collate_fn=collate)
+        loader = DataLoader(
+            examples, arguments.batch_size, num_workers=arguments.nb_workers,
+            collate_fn=partial(collate, dtype=torch.bfloat16 if self.mixed_precision else torch.float32),
+        )  # fmt: skip
         for batch in tqdm(loader, desc=title, leave=False, mininterval=1):
             yield [part.to(self.device) for part in batch]
 
     def _loss(self, network: torch.nn.Module, mixtures: Tensor, targets: Tensor) -> Tensor:
-        """Mean square error of the magnitudes (nb_examples, nb_channels, nb_bins, nb_frames), in parts of the mixture's
-        mean square."""
+        """Root of the mean square error of the magnitudes (nb_examples, nb_channels, nb_bins, nb_frames), in parts of
+        the mixture's, so that it goes on falling where little is left of it."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.mixed_precision):
             estimates = network(mixtures)
-        errors = (estimates.float() - targets).square().mean((1, 2, 3))
-        return (errors / (mixtures.square().mean((1, 2, 3)) + 1e-4)).mean()
+        errors, levels = (vector_norm(sound, dim=(1, 2, 3)) for sound in (estimates - targets, mixtures))
+        return (errors.float() / (levels.float() + FLOOR * mixtures[0].numel() ** 0.5)).mean()
 
     def _first_network(self) -> OpenUnmix:
         """A fresh network that knows the mean and the spread of the mixtures, or the given model's."""
