@@ -13,8 +13,8 @@ from tests import waves
 from tests.conftest import PROJECT
 from webapp import guard, jobs, pages, separation, sounds
 from webapp.engines import DEFAULT_MODEL, ENGINES, FALLBACK_MODEL, MODELS, OPENUNMIX
-from webapp.files import attachment
 from webapp.locks import acquire, is_held
+from webapp.names import attachment
 from webapp.refusal import Refusal
 
 

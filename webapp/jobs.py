@@ -97,6 +97,14 @@ def load(job_id: str) -> Job:
         raise no_such_job() from None
 
 
+def load_done(job_id: str) -> Job:
+    """Read the state of a job that has its stems. Raises Refusal (404)."""
+    job = load(job_id)
+    if not job.stems():
+        raise Refusal(HTTPStatus.NOT_FOUND, say("There are no separated files of this song yet."))
+    return job
+
+
 def save(job: Job) -> None:
     """Replace a job's state atomically; once this returns, neither a kill nor a power cut loses it."""
     beside = job.folder / "state.json.new"
