@@ -83,7 +83,7 @@ def test_by_keyboard_without_javascript_a_song_is_run_again_compared_and_deleted
     page.get_by_role("link", name="Compare with umx", exact=True).wait_for(timeout=30_000)
     page.get_by_role("link", name="Compare with umx", exact=True).press("Enter")
     page.get_by_role("heading", name="Compare two results").wait_for()
-    assert page.get_by_text("vocals B (umx)").is_visible()
+    assert page.get_by_text("Vocals B (umx)").is_visible()
     page.locator("main").get_by_role("link", name="Your songs").press("Enter")
     row(page, job).get_by_role("button", name="Delete").press("Enter")
     page.wait_for_url("**/songs.py")
