@@ -30,15 +30,15 @@ def player(seconds: float, tracks: Iterable[Html]) -> Html:
     return part("player.html", seconds=f"{seconds:.3f}", length=length(seconds), tracks=_joined(tracks))
 
 
-def track(job: Job, name: str) -> Html:
-    """One line of the player. Those of a set sound together, and sets are alternatives."""
+def track(job: Job, name: str, label: str = "") -> Html:
+    """One line of the player. Those of a set sound together, and sets are alternatives, told apart by a label."""
     set_ = MIXTURE if name == MIXTURE else job.id
     beside = f"/downloads/{job.id}/{name}"
     return part(
         "track.html",
         id=f"{job.id}-{name}",
         name=name,
-        title=_title(name),
+        title=f"{_title(name)} {label}".strip(),
         set=set_,
         url=f"{beside}.wav" if name == MIXTURE else stem_url(job, name),
         peaks=f"{beside}.peaks",

@@ -10,7 +10,7 @@ from webapp.pages import Html, length, page, part
 from webapp.words import say
 
 WAITS_OR_RUNS = ("queued", "running")
-REFRESH = Html('<noscript><meta http-equiv="refresh" content="10"></noscript>')
+REFRESH = Html('<noscript><meta http-equiv="refresh" content="5"></noscript>')
 
 
 def as_json(mine: list[Job]) -> dict:
