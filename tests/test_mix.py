@@ -9,8 +9,7 @@ import pytest
 import soundfile
 
 from tests import double, waves
-from webapp import mix
-from webapp.engines import OPENUNMIX
+from webapp import engines, mix
 from webapp.jobs import Job
 from webapp.mix import ENCODINGS, Mix, levels
 from webapp.refusal import Refusal
@@ -189,4 +188,4 @@ def test_a_job_that_is_deleted_while_its_mix_is_sent_is_sent_whole(client):
 
 
 def test_the_engine_of_these_tests_has_the_two_stems_that_they_name():
-    assert [stem.name for stem in OPENUNMIX.stems] == ["vocals", "music"]
+    assert list(engines.get("openunmix").stems["2"].files) == ["vocals", "music"]

@@ -11,8 +11,7 @@ import pytest
 
 from tests import waves
 from tests.conftest import PROJECT
-from webapp import guard, jobs, pages, separation, sounds
-from webapp.engines import DEFAULT_MODEL, ENGINES, FALLBACK_MODEL, MODELS, OPENUNMIX
+from webapp import engines, guard, jobs, pages, separation, sounds
 from webapp.locks import acquire, is_held
 from webapp.names import attachment
 from webapp.refusal import Refusal
@@ -52,20 +51,7 @@ def test_no_page_fetches_anything_from_outside_or_holds_what_the_policy_forbids(
     ],
 )
 def test_the_percent_is_the_last_that_was_said(log, percent):
-    assert OPENUNMIX.percent(log) == percent
-
-
-def test_the_table_of_engines_holds_together(tmp_path):
-    source, outdir = tmp_path / "a {b} c.wav", tmp_path / "$(x)"
-    for engine in ENGINES.values():
-        arguments = engine.arguments(source, "starter", outdir)
-        assert str(source) in arguments
-        assert str(outdir) in arguments
-        assert [stem.name for stem in engine.stems] == ["vocals", "music"]
-        for status in (*range(1, 6), -9, 255):
-            assert engine.sentence(status).endswith(".")
-    assert {DEFAULT_MODEL, FALLBACK_MODEL} <= set(MODELS)
-    assert (PROJECT / "openunmix_models" / FALLBACK_MODEL / "separator.json").is_file()
+    assert engines.get("openunmix").look(log).percent == percent
 
 
 def head(**headers: str) -> Message:

@@ -10,6 +10,7 @@ from webapp import locks
 from webapp.folders import ROOT
 from webapp.jobs import Job
 
+GRACE_SECONDS = 1.5
 NEW_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
 
 
@@ -23,7 +24,7 @@ class Separation:
         try:
             with job.log.open("wb") as log:
                 self.process = subprocess.Popen(
-                    job.separator().arguments(job.source, job.model, job.outdir),
+                    job.command(),
                     cwd=ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -34,6 +35,7 @@ class Separation:
         finally:
             os.close(lock)
         self.job_id = job.id
+        self.has_begun = False
 
     @property
     def status(self) -> int | None:
@@ -41,7 +43,12 @@ class Separation:
         return self.process.poll()
 
     def end(self) -> None:
-        """Kill it and all that it started, and wait until it is gone."""
+        """End it and all that it started, and wait until it is gone; it may clean up first, for a moment."""
+        if os.name != "nt":
+            with suppress(OSError):
+                os.killpg(self.process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE_SECONDS)
         kill_group(self.process.pid)
         self.process.kill()
         self.process.wait()

@@ -11,6 +11,7 @@ from webapp.words import say
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")
 MAX_CHANNELS = 8  # 7.1 surround; they are separated pair by pair
+FLAC_CHANNELS, FLAC_RATE = 8, 655_350  # RFC 9639, 8.2
 OPEN_LENGTH = 0xFFFFFFFF  # what a program writes that streams a WAV and never comes back to its head
 
 
@@ -48,6 +49,27 @@ def check(path: Path) -> Sound:
     if info.frames <= 0:
         raise _refusal(say("There is no sound in this file."))
     return Sound(seconds=info.frames / info.samplerate, cut_off=_is_cut_off(path))
+
+
+def check_flac(path: Path) -> None:
+    """Raise Refusal (400) with a sentence if FLAC cannot hold what the file at `path` holds."""
+    import soundfile
+
+    info = soundfile.info(path)
+    if info.channels > FLAC_CHANNELS:
+        sentence = say(
+            "FLAC has room for {most} channels, and this file has {channels}. Please choose WAV.",
+            most=FLAC_CHANNELS,
+            channels=info.channels,
+        )
+        raise _refusal(sentence)
+    if info.samplerate > FLAC_RATE:
+        sentence = say(
+            "FLAC goes up to {most} Hz, and this file has {rate}. Please choose WAV.",
+            most=FLAC_RATE,
+            rate=info.samplerate,
+        )
+        raise _refusal(sentence)
 
 
 def _open_unwritten_length(path: Path) -> None:
