@@ -141,12 +141,6 @@ function wireMediaKeys() {
   navigator.mediaSession?.setActionHandler("pause", () => transport.pause());
 }
 
-/** The playhead glides from one report of the transport to the next. */
-function glide() {
-  if (transport.playing && dragged === null) player.style.setProperty("--at", transport.time / transport.duration);
-  requestAnimationFrame(glide);
-}
-
 wireTransport();
 tracks.forEach(wireTrack);
 wireKeys();
@@ -155,4 +149,3 @@ mixer.addEventListener("change", showMixer);
 showMixer();
 showTransport();
 for (const hidden of document.querySelectorAll("[data-with-script]")) hidden.hidden = false;
-glide();
