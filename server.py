@@ -58,7 +58,7 @@ STATIC_FILES = {
 }
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
 MIXTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/mixture\.wav")
-PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+\.(?:peaks|spectrogram))")
+PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(peaks|spectrogram)")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -201,7 +201,7 @@ class Handler(CGIHTTPRequestHandler):
         elif mixture := MIXTURE_PATH.fullmatch(self.route):
             send_file(self, jobs.load(mixture[1]).source, "audio/wav")
         elif picture := PICTURE_PATH.fullmatch(self.route):
-            send_file(self, jobs.load(picture[1]).outdir / picture[2], "application/octet-stream")
+            self._send_picture(*picture.groups())
         elif stem:
             self._send_stem(*stem.groups())
         else:
@@ -218,6 +218,15 @@ class Handler(CGIHTTPRequestHandler):
             raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
         jobs.touch(job)
         send_file(self, path, f"audio/{format}", names.attachment(names.stem(job, name, path.suffix)))
+
+    def _send_picture(self, job_id: str, name: str, kind: str) -> None:
+        job = jobs.load(job_id)
+        path = job.outdir / f"{name}.{kind}"
+        if job.state == "done" and name in ("mixture", *job.stems()) and not path.exists():
+            self.send_response(HTTPStatus.NO_CONTENT)  # not drawn yet: a browser would note a 404 as the page's fault
+            self.end_headers()
+        else:
+            send_file(self, path, "application/octet-stream")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class finds wrong with a request, in a sentence."""

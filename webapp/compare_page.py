@@ -3,7 +3,7 @@
 from webapp import songs_page
 from webapp.jobs import Job
 from webapp.pages import Html, length, page, part
-from webapp.result import MIXTURE, player, track
+from webapp.result_page import MIXTURE, player, track
 
 
 def compare_page(one: Job, other: Job) -> str:
