@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 from webapp import locks
@@ -52,6 +53,20 @@ class Separation:
         kill_group(self.process.pid)
         self.process.kill()
         self.process.wait()
+
+
+class Tagging(Separation):
+    """What follows a separation of a song that has tags: its stems get them. It cannot fail, as far as one can see."""
+
+    def __init__(self, job: Job):
+        """Start it. Raises OSError if it cannot start."""
+        command = [sys.executable, "-m", "webapp.tagging", job.id]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **NEW_GROUP)
+        self.job_id = job.id
+
+    @property
+    def status(self) -> int | None:
+        return None if super().status is None else 0
 
 
 def kill_group(pid: int) -> None:

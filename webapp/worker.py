@@ -12,13 +12,13 @@ import threading
 import time
 from contextlib import suppress
 
-from webapp import jobs, locks, queue, separation, sweep
+from webapp import jobs, locks, queue, separation, sweep, tags
 from webapp.folders import UPLOADS
 from webapp.jobs import Job
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
 from webapp.painter import Painter
 from webapp.refusal import Refusal
-from webapp.separation import Separation
+from webapp.separation import Separation, Tagging
 from webapp.words import later
 
 POLL_SECONDS = 0.05
@@ -119,6 +119,8 @@ class Worker:
         """Turn the end of a separation into the job's next state."""
         job_id, status = ended.job_id, ended.status
         log.info("job %.8s: the separation ended with status %d", job_id, status)
+        if status == 0 and not isinstance(ended, Tagging) and self._tag(job_id):
+            return
         try:
             with jobs.changing(job_id) as job:
                 if job.state == "running":
@@ -126,6 +128,15 @@ class Worker:
         except Refusal:
             jobs.remove(job_id)
         del self.running[job_id]
+
+    def _tag(self, job_id: str) -> bool:
+        """Let the stems have the song's tags before anybody sees them; whether there are any."""
+        with suppress(Refusal, OSError):
+            job = jobs.load(job_id)
+            if tags.are_in(job.source):
+                self.running[job_id] = Tagging(job)
+                return True
+        return False
 
     def _settle(self, job: Job, status: int) -> None:
         engine = job.separator()
