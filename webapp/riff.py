@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_CHUNKS = 1000  # in a file that means well there are a handful
-OPEN_LENGTH = 0xFFFFFFFF  # look into ds64; or nobody came back to write it
+OPEN_LENGTH = 0xFFFFFFFF  # it stands in ds64; or a program streamed the file and never came back to its head
 
 
 @dataclass(frozen=True)

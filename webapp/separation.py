@@ -56,13 +56,14 @@ class Separation:
 
 
 class Tagging(Separation):
-    """What follows a separation of a song that has tags: its stems get them. It cannot fail, as far as one can see."""
+    """What follows the separation of a song with tags: its stems get them. That it fails spoils no separation."""
 
     def __init__(self, job: Job):
         """Start it. Raises OSError if it cannot start."""
         command = [sys.executable, "-m", "webapp.tagging", job.id]
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **NEW_GROUP)
         self.job_id = job.id
+        self.has_begun = True
 
     @property
     def status(self) -> int | None:

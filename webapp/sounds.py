@@ -6,13 +6,14 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
+from webapp import riff
 from webapp.refusal import Refusal
+from webapp.riff import OPEN_LENGTH
 from webapp.words import say
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")
 MAX_CHANNELS = 8  # 7.1 surround; they are separated pair by pair
 FLAC_CHANNELS, FLAC_RATE = 8, 655_350  # RFC 9639, 8.2
-OPEN_LENGTH = 0xFFFFFFFF  # what a program writes that streams a WAV and never comes back to its head
 
 
 @dataclass(frozen=True)
@@ -90,20 +91,8 @@ def _is_cut_off(path: Path) -> bool:
 
 
 def _find_data(file: BinaryIO) -> tuple[int, int]:
-    """Where the samples begin, and how many bytes of them the head promises (RIFF, and RF64 of EBU Tech 3306)."""
-    file.seek(0)
-    order = ">" if file.read(4) == b"RIFX" else "<"
-    file.seek(12)
-    long_data = 0
-    while len(head := file.read(8)) == 8:
-        name, length = struct.unpack(f"{order}4sI", head)
-        if name == b"data":
-            return file.tell(), long_data or length
-        after = file.tell() + length + length % 2
-        if name == b"ds64":
-            long_data = int.from_bytes(file.read(16)[8:], "little")
-        file.seek(after)
-    return 0, 0
+    """Where the samples begin, and how many bytes of them the head promises."""
+    return next(((chunk.start, chunk.length) for chunk in riff.chunks(file) if chunk.name == b"data"), (0, 0))
 
 
 def _refusal(sentence: str) -> Refusal:

@@ -118,9 +118,9 @@ class Worker:
     def _finish(self, ended: Separation) -> None:
         """Turn the end of a separation into the job's next state."""
         job_id, status = ended.job_id, ended.status
-        log.info("job %.8s: the separation ended with status %d", job_id, status)
         if status == 0 and not isinstance(ended, Tagging) and self._tag(job_id):
             return
+        log.info("job %.8s: the separation ended with status %d", job_id, status)
         try:
             with jobs.changing(job_id) as job:
                 if job.state == "running":
