@@ -1,6 +1,6 @@
 // The home page: files are chosen or dropped, looked at, and sent one after another, each a job of its own.
 import { announce } from "/static/live.js";
-import { Line } from "/static/line.js";
+import { Line } from "/static/upload/line.js";
 import { say } from "/static/words.js";
 
 const form = document.getElementById("upload");
