@@ -12,7 +12,9 @@ const maxBytes = Number(form.dataset.maxBytes);
 let lines = [];
 let busy = false;
 
-field.multiple = true; // without this script only one can be sent
+// Without this script, only one file can be sent, and none dropped.
+field.multiple = true;
+document.getElementById("several").hidden = false;
 
 /** As new; the page may come back from the browser's history as it was left. */
 function restart() {
