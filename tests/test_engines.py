@@ -1,4 +1,4 @@
-"""The table of engines: its entries, what its commands are asked, what it makes of their logs, and its documentation."""
+"""The table of engines: its entries, what it asks of its commands and makes of their logs, and its documentation."""
 
 import json
 import re
@@ -90,7 +90,7 @@ def test_what_is_not_installed_is_shown_with_its_command_and_cannot_be_chosen(mo
     assert demucs.name == "htdemucs"
     assert demucs.install.startswith("pip install demucs")
     monkeypatch.setattr(engines, "choices", lambda: (demucs,))
-    with pytest.raises(Refusal, match="Demucs is not installed. To install it: pip install demucs") as refused:
+    with pytest.raises(Refusal, match=r"Demucs is not installed\. To install it: pip install demucs") as refused:
         engines.choose("htdemucs", "2", "wav")
     assert refused.value.status == 400
 
