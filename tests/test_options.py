@@ -193,6 +193,14 @@ def test_one_that_waits_is_told_when_it_will_be_done_as_soon_as_anything_is_know
     assert "Done in about" in told["progress"]
 
 
+def test_the_starters_line_stands_on_the_result_page(client):
+    job = client.uploaded_job(waves.wave())
+    choose(client, job, model="starter")
+    client.wait_for(job, "done")
+    page = client.get(f"/cgi-bin/download.py?job={job}").text
+    assert re.search(r"Separated with the model starter\.\s+It finds a clear, loud voice", page)
+
+
 # Another engine
 
 
