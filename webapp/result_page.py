@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from webapp.jobs import Job
+from webapp.options import about_model
 from webapp.pages import Html, length, page, part
 from webapp.views import note, stem_url
 from webapp.words import say
@@ -25,6 +26,7 @@ def result_page(job: Job) -> str:
         ),
         downloads=_joined(map(partial(_stem, job), job.stems())),
         model=job.model,
+        about=about_model(job.model),
         hours=f"{float(os.environ['KEEP_HOURS']):g}",
     )
 
