@@ -101,6 +101,11 @@ def wait_until(page, is_true: Callable[[], bool], seconds: float = 60) -> None:
         page.wait_for_timeout(50)
 
 
+def wait_until_in_step(page) -> None:
+    """At once, unless the machine is so busy that a track had nothing to play; then the drift is to be corrected."""
+    wait_until(page, lambda: is_in_step(page), seconds=20)
+
+
 def is_in_step(page, nb_readings: int = 7) -> bool:
     """Whether all are within IN_STEP, as most of some readings say: one alone can be a block of samples off."""
     spreads = []
@@ -150,10 +155,10 @@ def drag(page, number: int, start: float, end: float, key: str = "") -> None:
 
 def test_all_tracks_start_in_step_and_stay_so(player):
     play(player)
-    assert is_in_step(player)
+    wait_until_in_step(player)
     press(player, "Mute Vocals")
     player.wait_for_timeout(1500)
-    assert is_in_step(player)
+    wait_until_in_step(player)
     press(player, "Pause")
     player.wait_for_timeout(300)
     assert max(player.evaluate(TIMES)) < SECONDS
@@ -161,7 +166,7 @@ def test_all_tracks_start_in_step_and_stay_so(player):
     player.wait_for_timeout(300)
     assert time_of(player) == before
     play(player)
-    assert is_in_step(player)
+    wait_until_in_step(player)
 
 
 def test_a_click_on_a_waveform_leads_there_in_step(player):
@@ -169,7 +174,7 @@ def test_a_click_on_a_waveform_leads_there_in_step(player):
     drag(player, 1, 0.5, 0.5)
     wait_until_it_plays(player, 0.49 * SECONDS)
     assert time_of(player) < 0.9 * SECONDS
-    assert is_in_step(player)
+    wait_until_in_step(player)
 
 
 def test_a_drag_leads_where_it_ends(player):
@@ -191,7 +196,7 @@ def test_a_marked_part_is_repeated_and_never_left(player):
     assert min(times) > start - 0.05
     assert max(times) < end + 0.15  # a busy machine wakes the page late
     assert min(np.diff(times)) < 0, "it never went back"
-    assert is_in_step(player)
+    wait_until_in_step(player)
     press(player, "Loop")
     wait_until_it_plays(player, end + 0.3)
 
@@ -313,6 +318,7 @@ def test_twenty_minutes_start_soon_and_are_not_held_in_memory(open_player, quick
     job = client.uploaded_job(song(1.0))
     client.separate(job)
     client.wait_for(job, "done")
+    wait_for_pictures(client, job)
     stems = quick_server.home / "downloads" / job / "song"
     for path in (quick_server.home / "uploads" / job / "song.wav", stems / "vocals.wav", stems / "residual.wav"):
         write_silence(path, 1200)
@@ -323,7 +329,7 @@ def test_twenty_minutes_start_soon_and_are_not_held_in_memory(open_player, quick
     assert page.locator(".total").inner_text() == "20:00"
     drag(page, 1, 0.8, 0.8)
     wait_until_it_plays(page, 950)
-    assert is_in_step(page)
+    wait_until_in_step(page)
     assert max(page.evaluate(HELD)) < 300
 
 
@@ -347,7 +353,7 @@ def test_five_tracks_of_two_results_are_in_step_too(open_player, quick_server, j
     page = open_player(f"{job}&with={other}")
     play(page)
     assert len(page.evaluate(TIMES)) == 5
-    assert is_in_step(page)
+    wait_until_in_step(page)
     assert heard(page).count(True) == 2
     press(page, "Solo Vocals B (starter)")
     assert heard(page).count(True) == 1
