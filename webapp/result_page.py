@@ -15,15 +15,14 @@ NOTHING = Html()
 
 
 def result_page(job: Job) -> str:
+    tracks = map(partial(track, job), (MIXTURE, *job.stems()))
     return page(
         "download.html",
         job=job.id,
         name=job.name,
         length=length(job.seconds),
         note=note(job),
-        player=player(
-            job.seconds, map(partial(track, job), (MIXTURE, *job.stems())), part("player/mix.html", job=job.id)
-        ),
+        player=player(job.seconds, tracks, part("player/mix.html", job=job.id)),
         downloads=_joined(map(partial(_stem, job), job.stems())),
         model=job.model,
         about=about_model(job.model),
