@@ -82,8 +82,11 @@ def make_voice(rng: np.random.Generator) -> Voice:
     low, formants = (
         (75, 0.88), (95, 0.94), (125, 1.0), (165, 1.06), (210, 1.12), (250, 1.18), (310, 1.25),
     )[rng.choice(7, p=(0.1, 0.17, 0.2, 0.18, 0.17, 0.12, 0.06))]  # fmt: skip
+    speaker = _speaker(rng)
+    if speaker in recordings.speakers():
+        formants **= 0.5  # a true throat bears less
     return Voice(
-        speaker=_speaker(rng),
+        speaker=speaker,
         low=low * rng.uniform(0.92, 1.08),
         formants=formants * rng.uniform(0.93, 1.07),
         tilt=rng.normal(-1, 2.5),
