@@ -361,6 +361,20 @@ def test_five_tracks_of_two_results_are_in_step_too(open_player, quick_server, j
     assert heard(page).count(True) == 1
 
 
+def test_a_track_can_be_fetched_in_pieces(quick_server, song):
+    """Else nine tracks of a long song would wait for each other: a browser has six connections to a server."""
+    client = quick_server.client()
+    job = client.uploaded_job(song(15.0))
+    path = f"/downloads/{job}/mixture.wav"
+    whole = client.get(path, Range="bytes=0-")
+    first = client.get(f"{path}?in-pieces", Range="bytes=0-")
+    rest = client.get(f"{path}?in-pieces", Range=f"bytes={len(first.body)}-")
+    assert [reply.status for reply in (whole, first, rest)] == [206] * 3
+    assert len(first.body) == 2 << 20
+    assert first.headers["Content-Range"] == f"bytes 0-{(2 << 20) - 1}/{len(whole.body)}"
+    assert first.body + rest.body == whole.body
+
+
 def test_a_file_that_cannot_be_played_keeps_the_others_from_nothing(open_player, quick_server, song):
     client = quick_server.client()
     job = client.uploaded_job(song(2.0))
