@@ -21,10 +21,12 @@ from http import HTTPStatus
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
+from urllib.parse import parse_qs
 
 from webapp import gateway, guard, jobs, names, pages, views
 from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
+from webapp.head import HeadReader
 from webapp.keeper import Keeper
 from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, SLOT_SECONDS
 from webapp.refusal import Refusal
@@ -32,11 +34,12 @@ from webapp.words import listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
 ZIP, MIX = "/cgi-bin/zip.py", "/cgi-bin/mix.py"
+JOB = "/cgi-bin/job.py"
 CGI_SCRIPTS = {
     UPLOAD: "POST",
     "/cgi-bin/uploaded.py": "GET",
     "/cgi-bin/separate.py": "POST",
-    "/cgi-bin/job.py": "GET",
+    JOB: "GET",
     "/cgi-bin/download.py": "GET",
     "/cgi-bin/delete.py": "POST",
     "/cgi-bin/songs.py": "GET",
@@ -81,9 +84,11 @@ class Handler(CGIHTTPRequestHandler):
     server_version = "SoundSeparator"
     sys_version = ""
     timeout = IDLE_SECONDS
+    asks_state = False
 
     def setup(self) -> None:
         super().setup()
+        self.rfile = HeadReader(self.connection)
         if os.name != "nt":  # for the time that a script has the socket, when Python's own timeout is off
             limit = struct.pack("ll", IDLE_SECONDS, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
@@ -120,10 +125,12 @@ class Handler(CGIHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            if self.is_cgi():
-                self.run_cgi()
-            else:
+            if not self.is_cgi():
                 self._send_static_or_stem()
+            elif self.asks_state:
+                self._send_state()
+            else:
+                self.run_cgi()
         except Refusal as refusal:
             self.refuse(refusal)
         except (ConnectionError, BlockingIOError, TimeoutError):
@@ -132,11 +139,23 @@ class Handler(CGIHTTPRequestHandler):
     def is_cgi(self) -> bool:
         """Whether the path is one of the table's. Raises Refusal (405) for another method than the table's."""
         self.route, _, self.query = self.path.partition("?")
+        self.asks_state = self.route == JOB and self._wants_json()
         method = CGI_SCRIPTS.get(self.route)
         if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
             sentence = say("This address takes {method} only.", method=method)
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, sentence, {"Allow": method})
         return method is not None
+
+    def _send_state(self) -> None:
+        """What open pages ask every second is answered here, without a script. Raises Refusal (404, 500)."""
+        job = jobs.load(parse_qs(self.query).get("job", [""])[0])
+        try:
+            content = pages.json_body(views.as_json(job))
+        except Exception:
+            log.exception("the state of job %.8s cannot be told", job.id)
+            sentence = say("Something went wrong on this machine; the server's log says what.")
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
+        self._send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
 
     def run_cgi(self) -> None:
         """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
@@ -236,13 +255,15 @@ class Handler(CGIHTTPRequestHandler):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with the refusal's status, as a page or as JSON."""
-        headers = getattr(self, "headers", None)
-        wants_json = headers is not None and pages.JSON in headers.get("Accept", "")
-        content_type, body = pages.error_body(refusal, wants_json)
+        content_type, body = pages.error_body(refusal, self._wants_json())
         self.close_connection = True
         self._send_whole(refusal.status, content_type, body, {"Cache-Control": "no-store"} | dict(refusal.headers))
         if self.command not in ("GET", "HEAD"):
             self._linger()
+
+    def _wants_json(self) -> bool:
+        headers = getattr(self, "headers", None)  # there are none yet if the first line is no request's
+        return headers is not None and pages.JSON in headers.get("Accept", "")
 
     def _send_whole(self, status: HTTPStatus, content_type: str, content: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -270,6 +291,10 @@ class Handler(CGIHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         super().end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if not (self.asks_state and code == HTTPStatus.OK):  # open pages ask every second, and would fill the log
+            super().log_request(code, size)
 
     def log_message(self, format: str, *values: object) -> None:
         line = jobs.ID.sub(lambda job_id: job_id.group()[:8], format % values)
