@@ -21,7 +21,6 @@ from http import HTTPStatus
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
-from urllib.parse import parse_qs
 
 from webapp import gateway, guard, jobs, names, pages, views
 from webapp.files import send_file
@@ -30,16 +29,16 @@ from webapp.head import HeadReader
 from webapp.keeper import Keeper
 from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, SLOT_SECONDS
 from webapp.refusal import Refusal
+from webapp.states import STATES
 from webapp.words import listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
 ZIP, MIX = "/cgi-bin/zip.py", "/cgi-bin/mix.py"
-JOB = "/cgi-bin/job.py"
 CGI_SCRIPTS = {
     UPLOAD: "POST",
     "/cgi-bin/uploaded.py": "GET",
     "/cgi-bin/separate.py": "POST",
-    JOB: "GET",
+    "/cgi-bin/job.py": "GET",
     "/cgi-bin/download.py": "GET",
     "/cgi-bin/delete.py": "POST",
     "/cgi-bin/songs.py": "GET",
@@ -139,7 +138,7 @@ class Handler(CGIHTTPRequestHandler):
     def is_cgi(self) -> bool:
         """Whether the path is one of the table's. Raises Refusal (405) for another method than the table's."""
         self.route, _, self.query = self.path.partition("?")
-        self.asks_state = self.route == JOB and self._wants_json()
+        self.asks_state = self.route in STATES and self._wants_json()
         method = CGI_SCRIPTS.get(self.route)
         if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
             sentence = say("This address takes {method} only.", method=method)
@@ -147,12 +146,13 @@ class Handler(CGIHTTPRequestHandler):
         return method is not None
 
     def _send_state(self) -> None:
-        """What open pages ask every second is answered here, without a script. Raises Refusal (404, 500)."""
-        job = jobs.load(parse_qs(self.query).get("job", [""])[0])
+        """Answer in this process what open pages ask every second. Raises Refusal (404, 500)."""
         try:
-            content = pages.json_body(views.as_json(job))
+            content = pages.json_body(STATES[self.route](self.query, self.headers.get("Cookie", "")))
+        except Refusal:
+            raise
         except Exception:
-            log.exception("the state of job %.8s cannot be told", job.id)
+            log.exception("%s cannot be answered", self.route)
             sentence = say("Something went wrong on this machine; the server's log says what.")
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
         self._send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
@@ -188,7 +188,6 @@ class Handler(CGIHTTPRequestHandler):
             "HTTP_COOKIE": self.headers.get("Cookie", ""),
             "HTTP_ACCEPT": self.headers.get("Accept", ""),
             "HTTP_ACCEPT_LANGUAGE": self.headers.get("Accept-Language", ""),
-            "KEEP_HOURS": str(self.server.keep_hours),
         }
 
     def _pass_on(self, answer: gateway.Answer) -> None:
@@ -307,9 +306,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
 
-    def __init__(self, host: str, port: int, keep_hours: float):
+    def __init__(self, host: str, port: int):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.keep_hours = keep_hours
         self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
         self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
         self.stream_slots = threading.BoundedSemaphore(MAX_STREAMS)
@@ -365,10 +363,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
+    os.environ["KEEP_HOURS"] = str(arguments.keep_hours)  # scripts say it to visitors, as the server itself does
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
     try:
-        server = Server(arguments.host, arguments.port, arguments.keep_hours)
+        server = Server(arguments.host, arguments.port)
     except OSError as error:
         sys.exit(f"Cannot listen on {arguments.host}, port {arguments.port}: {error.strerror}. Is it running already?")
     host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(arguments.host, arguments.host)

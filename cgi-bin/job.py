@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GET: where a job stands, as a page. As JSON, which open pages ask for every second, the server itself says it."""
+"""GET: where a job stands, as a page. The server itself says it as JSON, which open pages ask for every second."""
 
 import sys
 from pathlib import Path

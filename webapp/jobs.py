@@ -93,14 +93,16 @@ class Job:
         return self.separator().arguments(self.source, self.model, self.outdir, self.stems_wanted, self.format)
 
 
+FIELDS = frozenset(field.name for field in fields(Job))
+
+
 def load(job_id: str) -> Job:
     """Read a job's state. Raises Refusal (404) if there is no such job."""
     if not ID.fullmatch(job_id):
         raise no_such_job()
-    known = {field.name for field in fields(Job)}
     try:
         state = json.loads((UPLOADS / job_id / "state.json").read_text("utf-8"))
-        return Job(**{key: value for key, value in state.items() if key in known})
+        return Job(**{key: value for key, value in state.items() if key in FIELDS})
     except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
         raise no_such_job() from None
 
@@ -164,13 +166,15 @@ class Catalogue:
         self._lock = threading.Lock()
         self._seen = (0, -float("inf"))  # the time of the last change, and of the last look at the folders
         self._known: dict[str, tuple[tuple, Job]] = {}  # job's id → what told its state's file from others, the job
+        self._everyone: tuple[Job, ...] = ()
 
-    def everyone(self) -> list[Job]:
+    def everyone(self) -> tuple[Job, ...]:
         """All jobs, in no order, to be read and not to be changed."""
         with self._lock:
             if self._something_changed():
                 self._known = dict(self._look())
-            return [job for _, job in self._known.values()]
+                self._everyone = tuple(job for _, job in self._known.values())
+            return self._everyone
 
     def _something_changed(self) -> bool:
         """Whether a state changed since the last look; one whose writer was killed is seen after RESCAN_SECONDS."""
