@@ -26,19 +26,23 @@ ANSWER_SECONDS = 30.0
 
 @contextmanager
 def waiting_jobs(home: Path, nb_jobs: int) -> Iterator[list[str]]:
-    """Put jobs that wait into a copy of the project, and hold back the worker of a server that is started over it."""
+    """Put jobs into a copy of the project, half of them done, and hold back the worker of a server over it.
+
+    Yields those that wait.
+    """
     import fcntl  # here, since Windows has none
 
     uploads = home / "uploads"
     uploads.mkdir()
     jobs = [secrets.token_hex(16) for _ in range(nb_jobs)]
-    for number, job in enumerate(jobs, 1):
-        state = {"id": job, "state": "queued", "name": f"Song {number}.wav", "seconds": 240.0, "queue_number": number}
+    for number, job in enumerate(jobs):
+        state = {"id": job, "name": f"Song {number}.wav", "seconds": 240.0, "queue_number": number}
+        state |= {"state": "queued"} if number % 2 else {"state": "done", "started": 1000.0, "finished": 1060.0}
         (uploads / job).mkdir()
         (uploads / job / "state.json").write_text(json.dumps(state))
     with (uploads / ".worker").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield jobs
+        yield jobs[1::2]
 
 
 def load(pid: int, port: int, jobs: list[str], seconds: float) -> float:

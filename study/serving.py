@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="uploads and copies, in turn (%(default)s)")
     parser.add_argument("--pages", type=int, default=50, help="times that each page is asked for (%(default)s)")
     parser.add_argument("--open-pages", type=int, default=100, help="pages left open at a time (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=200, help="jobs that are there meanwhile (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=200, help="jobs that are there meanwhile, half of them done (%(default)s)"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="for which they stay open (%(default)s)")
 
 
@@ -51,10 +53,10 @@ def main(arguments: argparse.Namespace) -> int:
 def _print_load(arguments: argparse.Namespace) -> None:
     with (
         tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder,
-        open_pages.waiting_jobs(Path(folder), arguments.jobs) as jobs,
+        open_pages.waiting_jobs(Path(folder), arguments.jobs) as waiting,
         _serving(Path(folder)) as server,
     ):
-        share = open_pages.load(server.pid, server.port, jobs[: arguments.open_pages], arguments.seconds)
+        share = open_pages.load(server.pid, server.port, waiting[: arguments.open_pages], arguments.seconds)
     print(f"\nPages left open among {arguments.jobs} jobs, for {arguments.seconds:g} s\n")
     print("| | % of a core |\n|---|---|")
     print(f"| {arguments.open_pages} pages that ask once a second | {100 * share:.1f} |")
