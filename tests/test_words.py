@@ -3,17 +3,21 @@
 import ast
 import json
 import re
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import PROJECT
-from webapp import words
+from webapp import engines, words
 
 BLANK = re.compile(r"[{$]\w+\}?")
 IN_HTML = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 IN_JAVASCRIPT = re.compile(r'\bsay\(\s*"((?:[^"\\]|\\.)*)"')
 CALLS = ("say", "later")
+MODELS = ("umx", "umxhq", "umxl", "starter")
 FILES = sorted((PROJECT / "static" / "words").glob("*.json"))
 
 
@@ -35,6 +39,23 @@ def from_javascript(path: Path) -> set[str]:
     return {json.loads(f'"{sentence}"') for sentence in IN_JAVASCRIPT.findall(path.read_text("utf-8"))}
 
 
+def from_the_table_of_engines() -> set[str]:
+    found = set()
+    for engine in engines.table().values():
+        found |= {*engine.statuses.values()} | {
+            words for model in engine.models for words in (model.about, model.licence)
+        }
+    return found
+
+
+@cache
+def from_the_models() -> set[str]:
+    """What the models that come with the project are said to be; others may lie beside them."""
+    command = [sys.executable, "-m", "openunmix_models", "list", "--json"]
+    listed = json.loads(subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, check=True).stdout)
+    return {words for model in listed if model["name"] in MODELS for words in (model["description"], model["licence"])}
+
+
 def sentences() -> set[str]:
     """All that is said in English."""
     static = PROJECT / "static"
@@ -42,7 +63,7 @@ def sentences() -> set[str]:
     found += [from_html(path) for path in static.rglob("*.html")] + [
         from_javascript(path) for path in static.rglob("*.js")
     ]
-    return set().union(*found)
+    return set().union(*found, from_the_table_of_engines(), from_the_models())
 
 
 def test_sentences_are_found_in_all_three_places():
@@ -51,9 +72,9 @@ def test_sentences_are_found_in_all_three_places():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_language_has_every_sentence_and_no_other(path):
-    translations = json.loads(path.read_text("utf-8"))
-    assert sorted(sentences() - translations.keys()) == []
-    assert sorted(translations.keys() - sentences()) == []
+    translations, said = json.loads(path.read_text("utf-8")), sentences()
+    assert sorted(said - translations.keys()) == []
+    assert sorted(translations.keys() - said) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
