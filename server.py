@@ -25,10 +25,12 @@ from socketserver import TCPServer
 from webapp import gateway, guard, jobs, names, pages, views
 from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
+from webapp.head import HeadReader
 from webapp.keeper import Keeper
 from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, PIECE_BYTES, SLOT_SECONDS
 from webapp.refusal import Refusal
 from webapp.result_page import IN_PIECES
+from webapp.states import STATES
 from webapp.words import listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
@@ -82,9 +84,11 @@ class Handler(CGIHTTPRequestHandler):
     server_version = "SoundSeparator"
     sys_version = ""
     timeout = IDLE_SECONDS
+    asks_state = False
 
     def setup(self) -> None:
         super().setup()
+        self.rfile = HeadReader(self.connection)
         if os.name != "nt":  # for the time that a script has the socket, when Python's own timeout is off
             limit = struct.pack("ll", IDLE_SECONDS, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
@@ -121,10 +125,12 @@ class Handler(CGIHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            if self.is_cgi():
-                self.run_cgi()
-            else:
+            if not self.is_cgi():
                 self._send_static_or_stem()
+            elif self.asks_state:
+                self._send_state()
+            else:
+                self.run_cgi()
         except Refusal as refusal:
             self.refuse(refusal)
         except (ConnectionError, BlockingIOError, TimeoutError):
@@ -133,11 +139,24 @@ class Handler(CGIHTTPRequestHandler):
     def is_cgi(self) -> bool:
         """Whether the path is one of the table's. Raises Refusal (405) for another method than the table's."""
         self.route, _, self.query = self.path.partition("?")
+        self.asks_state = self.route in STATES and self._wants_json()
         method = CGI_SCRIPTS.get(self.route)
         if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
             sentence = say("This address takes {method} only.", method=method)
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, sentence, {"Allow": method})
         return method is not None
+
+    def _send_state(self) -> None:
+        """Answer in this process what open pages ask every second. Raises Refusal (404, 500)."""
+        try:
+            content = pages.json_body(STATES[self.route](self.query, self.headers.get("Cookie", "")))
+        except Refusal:
+            raise
+        except Exception:
+            log.exception("%s cannot be answered", self.route)
+            sentence = say("Something went wrong on this machine; the server's log says what.")
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
+        self._send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
 
     def run_cgi(self) -> None:
         """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
@@ -170,7 +189,6 @@ class Handler(CGIHTTPRequestHandler):
             "HTTP_COOKIE": self.headers.get("Cookie", ""),
             "HTTP_ACCEPT": self.headers.get("Accept", ""),
             "HTTP_ACCEPT_LANGUAGE": self.headers.get("Accept-Language", ""),
-            "KEEP_HOURS": str(self.server.keep_hours),
         }
 
     def _pass_on(self, answer: gateway.Answer) -> None:
@@ -243,13 +261,15 @@ class Handler(CGIHTTPRequestHandler):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with the refusal's status, as a page or as JSON."""
-        headers = getattr(self, "headers", None)
-        wants_json = headers is not None and pages.JSON in headers.get("Accept", "")
-        content_type, body = pages.error_body(refusal, wants_json)
+        content_type, body = pages.error_body(refusal, self._wants_json())
         self.close_connection = True
         self._send_whole(refusal.status, content_type, body, {"Cache-Control": "no-store"} | dict(refusal.headers))
         if self.command not in ("GET", "HEAD"):
             self._linger()
+
+    def _wants_json(self) -> bool:
+        headers = getattr(self, "headers", None)  # there are none yet if the first line is no request's
+        return headers is not None and pages.JSON in headers.get("Accept", "")
 
     def _send_whole(self, status: HTTPStatus, content_type: str, content: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -278,6 +298,10 @@ class Handler(CGIHTTPRequestHandler):
             self.send_header("Connection", "close")
         super().end_headers()
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if not (self.asks_state and code == HTTPStatus.OK):  # open pages ask every second, and would fill the log
+            super().log_request(code, size)
+
     def log_message(self, format: str, *values: object) -> None:
         line = jobs.ID.sub(lambda job_id: job_id.group()[:8], format % values)
         log.info("%s %s", self.address_string(), line.encode("unicode_escape").decode("ascii"))
@@ -289,9 +313,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
 
-    def __init__(self, host: str, port: int, keep_hours: float):
+    def __init__(self, host: str, port: int):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.keep_hours = keep_hours
         self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
         self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
         self.stream_slots = threading.BoundedSemaphore(MAX_STREAMS)
@@ -347,10 +370,11 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
+    os.environ["KEEP_HOURS"] = str(arguments.keep_hours)  # scripts say it to visitors, as the server itself does
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
     try:
-        server = Server(arguments.host, arguments.port, arguments.keep_hours)
+        server = Server(arguments.host, arguments.port)
     except OSError as error:
         sys.exit(f"Cannot listen on {arguments.host}, port {arguments.port}: {error.strerror}. Is it running already?")
     host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(arguments.host, arguments.host)

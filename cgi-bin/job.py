@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GET: where a job stands, as a page or as JSON."""
+"""GET: where a job stands, as a page. The server itself says it as JSON, which open pages ask for every second."""
 
 import sys
 from pathlib import Path
@@ -11,9 +11,7 @@ from webapp import jobs, script, views
 
 def main(request: script.Request) -> None:
     job = jobs.load(request.field("job"))
-    if request.wants_json:
-        script.answer_json(views.as_json(job))
-    elif job.state in ("uploaded", "done"):
+    if job.state in ("uploaded", "done"):
         script.redirect(f"/cgi-bin/{'uploaded' if job.state == 'uploaded' else 'download'}.py?job={job.id}")
     else:
         script.answer_page(views.job_page(job))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GET: this browser's own jobs, as a page or as JSON."""
+"""GET: this browser's own jobs, as a page. The server itself says it as JSON, which open pages ask for every second."""
 
 import sys
 from pathlib import Path
@@ -11,10 +11,7 @@ from webapp import script, songs, songs_page, visitors
 
 def main(request: script.Request) -> None:
     mine = songs.own(visitors.known(request.cookies))
-    if request.wants_json:
-        script.answer_json(songs_page.as_json(mine))
-    else:
-        script.answer_page(songs_page.songs_page(mine))
+    script.answer_page(songs_page.songs_page(mine))
 
 
 script.run(main)

@@ -1,4 +1,4 @@
-"""How fast the web side is: an upload beside a copy of the same file, and a page that runs a CGI script.
+"""How fast the web side is: an upload beside a copy of the same file, pages that run a script, and pages left open.
 
 Only ratios and medians are worth quoting: the machine does other things too.
 """
@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from study import open_pages
+
 PROJECT = Path(__file__).resolve().parent.parent
 RUNNING = ("server.py", "cgi-bin", "static", "webapp")
 BOUNDARY = "----SoundSeparatorBenchmark0123456789"
@@ -29,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gigabytes", type=float, default=2.0, help="size of the upload (%(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="uploads and copies, in turn (%(default)s)")
     parser.add_argument("--pages", type=int, default=50, help="times that each page is asked for (%(default)s)")
+    parser.add_argument("--open-pages", type=int, default=100, help="pages left open at a time (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=200, help="jobs that are there meanwhile, half of them done (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="for which they stay open (%(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -38,7 +45,21 @@ def main(arguments: argparse.Namespace) -> int:
         _write_wav(song, round(arguments.gigabytes * 1e9))
         _print_uploads(song, server, arguments.repeats)
         _print_pages(server, server.upload(song), arguments.pages)
+    if Path("/proc/self/stat").exists():
+        _print_load(arguments)
     return 0
+
+
+def _print_load(arguments: argparse.Namespace) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder,
+        open_pages.waiting_jobs(Path(folder), arguments.jobs) as waiting,
+        _serving(Path(folder)) as server,
+    ):
+        share = open_pages.load(server.pid, server.port, waiting[: arguments.open_pages], arguments.seconds)
+    print(f"\nPages left open among {arguments.jobs} jobs, for {arguments.seconds:g} s\n")
+    print("| | % of a core |\n|---|---|")
+    print(f"| {arguments.open_pages} pages that ask once a second | {100 * share:.1f} |")
 
 
 class _Server:
@@ -157,9 +178,9 @@ def _print_uploads(song: Path, server: _Server, repeats: int) -> None:
 def _print_pages(server: _Server, job: str, repeats: int) -> None:
     print(f"\nAnswers, medians of {repeats}\n\n| | ms |\n|---|---|")
     paths = {
-        "home page (a file)": "/",
+        "home page": "/",
         "uploaded page (a script)": f"/cgi-bin/uploaded.py?job={job}",
-        "state as JSON (a script)": f"/cgi-bin/job.py?job={job}",
+        "state as JSON": f"/cgi-bin/job.py?job={job}",
     }
     for name, path in paths.items():
         times = [_timed(lambda path=path: server.get(path))[0] for _ in range(1 + repeats)]

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from webapp.limits import SCRIPT_SECONDS, SLOWEST_UPLOAD
 
-# What a script may know of the server's own environment: how to start, and what a proxy or a locale says.
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME")
+# What a script may know of the server's own environment: how to start, what a locale says, and how long files stay.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "KEEP_HOURS")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,8 +26,9 @@ from webapp.words import say
 SOURCE = "song.wav"  # the file as it was sent, in its job's folder
 ID = re.compile(r"[0-9a-f]{32}")
 
-# Held for every change of a state; its time tells the worker that something has changed.
+# Held for every change of a state; its time tells other processes that something has changed.
 CHANGES = UPLOADS / ".changes"
+RESCAN_SECONDS = 5.0
 
 
 @dataclass
@@ -91,14 +93,16 @@ class Job:
         return self.separator().arguments(self.source, self.model, self.outdir, self.stems_wanted, self.format)
 
 
+FIELDS = frozenset(field.name for field in fields(Job))
+
+
 def load(job_id: str) -> Job:
     """Read a job's state. Raises Refusal (404) if there is no such job."""
     if not ID.fullmatch(job_id):
         raise no_such_job()
-    known = {field.name for field in fields(Job)}
     try:
         state = json.loads((UPLOADS / job_id / "state.json").read_text("utf-8"))
-        return Job(**{key: value for key, value in state.items() if key in known})
+        return Job(**{key: value for key, value in state.items() if key in FIELDS})
     except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
         raise no_such_job() from None
 
@@ -155,16 +159,43 @@ def admit(folder: Path, **about: object) -> Job:
     return job
 
 
-def everyone() -> list[Job]:
-    """All jobs, in no order."""
-    jobs = []
-    for entry in os.scandir(UPLOADS):
-        if ID.fullmatch(entry.name):
-            try:
-                jobs.append(load(entry.name))
-            except Refusal:
-                continue  # still coming in, or just gone
-    return jobs
+class Catalogue:
+    """All jobs as they stood when something last changed; only what is new is read, and many threads may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen = (0, -float("inf"))  # the time of the last change, and of the last look at the folders
+        self._known: dict[str, tuple[tuple, Job]] = {}  # job's id → what told its state's file from others, the job
+        self._everyone: tuple[Job, ...] = ()
+
+    def everyone(self) -> tuple[Job, ...]:
+        """All jobs, in no order, to be read and not to be changed."""
+        with self._lock:
+            if self._something_changed():
+                self._known = dict(self._look())
+                self._everyone = tuple(job for _, job in self._known.values())
+            return self._everyone
+
+    def _something_changed(self) -> bool:
+        """Whether a state changed since the last look; one whose writer was killed is seen after RESCAN_SECONDS."""
+        changed = CHANGES.stat().st_mtime_ns if CHANGES.exists() else 0
+        now = time.monotonic()
+        if changed == self._seen[0] and now - self._seen[1] < RESCAN_SECONDS:
+            return False
+        self._seen = (changed, now)
+        return True
+
+    def _look(self) -> Iterator[tuple[str, tuple[tuple, Job]]]:
+        for entry in os.scandir(UPLOADS):
+            if ID.fullmatch(entry.name):
+                with suppress(OSError, Refusal):  # still coming in, or just gone
+                    found = (UPLOADS / entry.name / "state.json").stat()
+                    mark = (found.st_mtime_ns, found.st_ino, found.st_size)
+                    known = self._known.get(entry.name)
+                    yield entry.name, known if known and known[0] == mark else (mark, load(entry.name))
+
+
+everyone = Catalogue().everyone
 
 
 def delete(job_id: str) -> Job:

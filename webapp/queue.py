@@ -1,18 +1,15 @@
 """The queue: who is next, who stands where, and how far the running one is."""
 
-import heapq
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from webapp import engines, jobs, sounds
 from webapp.engine import NOTHING_YET, Progress
 from webapp.engines import DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
+from webapp.forecast import Forecast
 from webapp.jobs import Job
 
 LOG_TAIL_BYTES = 8192
-LATEST = 5  # earlier jobs that tell how long one takes
 
 
 @dataclass(frozen=True)
@@ -47,18 +44,18 @@ def enqueue(job_id: str, model: str = "", stems: str = "", format: str = "") -> 
 
 def waiting() -> list[Job]:
     """The jobs that wait, first come first."""
-    return _waiting(jobs.everyone())
+    return _forecast().waiting
 
 
 def standing(job: Job) -> Standing:
     """Where `job` stands now."""
     if job.state == "queued":
-        everyone = jobs.everyone()
-        position = 1 + sum(other.queue_number < job.queue_number for other in _waiting(everyone))
-        return Standing(position, seconds_left=_seconds_until_done(job, everyone))
+        forecast = _forecast()
+        left = forecast.seconds_until_done(job, [_seconds_left(other) for other in forecast.running])
+        return Standing(forecast.position(job), seconds_left=left)
     if job.state == "running":
         progress = progress_of(job)
-        left = _seconds_left(job, progress, ())
+        left = _own_seconds_left(job, progress)
         return Standing(0, progress.percent, left, max(0.0, time.time() - job.started), progress)
     if job.state == "done":
         return Standing(0, 100.0, 0.0, max(0.0, job.finished - job.started))
@@ -80,41 +77,30 @@ def end_of_log(job: Job) -> str:
         return ""
 
 
-def _waiting(everyone: Sequence[Job]) -> list[Job]:
-    return sorted((job for job in everyone if job.state == "queued"), key=lambda job: job.queue_number)
+def _forecast() -> Forecast:
+    """The forecast over all jobs as they stand now, made again only when one of them has changed."""
+    global _last_forecast
+    everyone = jobs.everyone()
+    if _last_forecast.everyone is not everyone:
+        _last_forecast = Forecast(everyone)
+    return _last_forecast
 
 
-def _seconds_left(job: Job, progress: Progress, everyone: Sequence[Job]) -> float | None:
-    """Until a running job is done, by its own speed, or before it has one by that of earlier jobs."""
-    if progress.percent > 0:
-        elapsed = max(0.0, time.time() - (job.begun or job.started))
-        return elapsed * (100 - progress.percent) / progress.percent
-    return None if progress.doing == "fetching" else _expected_seconds(job, everyone)
+_last_forecast = Forecast(())
 
 
-def _seconds_until_done(job: Job, everyone: Sequence[Job]) -> float | None:
-    """Of a waiting job: the running ones end one after the other, and those before it take their places."""
-    ahead = [other for other in _waiting(everyone) if other.queue_number <= job.queue_number]
-    running = [other for other in everyone if other.state == "running"]
-    ends = [_seconds_left(other, progress_of(other), everyone) for other in running] or [0.0]
-    lengths = [_expected_seconds(other, everyone) for other in ahead]
-    if None in ends or None in lengths:
+def _own_seconds_left(job: Job, progress: Progress) -> float | None:
+    """Until a running job is done, by its own speed."""
+    if progress.percent <= 0:
         return None
-    heapq.heapify(ends)
-    for length in lengths:
-        end = heapq.heapreplace(ends, ends[0] + length)
-    return end + length
+    elapsed = max(0.0, time.time() - (job.begun or job.started))
+    return elapsed * (100 - progress.percent) / progress.percent
 
 
-def _expected_seconds(job: Job, everyone: Sequence[Job]) -> float | None:
-    """How long a separation takes, by the latest jobs of the same kind; None if there was none."""
-    alike = [
-        other
-        for other in everyone
-        if other.finished > other.started
-        and other.seconds > 0
-        and (other.model, other.stems_wanted) == (job.model, job.stems_wanted)
-    ]
-    latest = sorted(alike, key=lambda other: other.finished)[-LATEST:]
-    paces = [(other.finished - (other.begun or other.started)) / other.seconds for other in latest]
-    return job.seconds * median(paces) if paces else None
+def _seconds_left(job: Job) -> float | None:
+    """Until a running job is done, by that of earlier jobs as long as it has no speed of its own."""
+    progress = progress_of(job)
+    if progress.doing == "fetching":
+        return None
+    left = _own_seconds_left(job, progress)
+    return _forecast().seconds(job) if left is None else left

@@ -1,0 +1,209 @@
+"""For everyone: each page by keyboard alone, with a screen reader, on a small screen, by day and by night."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import double
+from tests.client import BOUNDARY, multipart
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+COOKIE = "visitor=" + "c0" * 32
+NAME = "A_name_without_a_blank_that_is_far_too_long_for_a_small_screen.wav"
+THUMB = 44  # px
+
+# A new page joins all the tests here by a line; the blanks are the jobs of `jobs`, below.
+PAGES = {
+    "home": "/",
+    "uploaded": "/cgi-bin/uploaded.py?job={uploaded}",
+    "waiting": "/cgi-bin/job.py?job={waiting}",
+    "running": "/cgi-bin/job.py?job={running}",
+    "failed": "/cgi-bin/job.py?job={failed}",
+    "done": "/cgi-bin/download.py?job={done}",
+    "compare": "/cgi-bin/download.py?job={done}&with={again}",
+    "songs": "/cgi-bin/songs.py",
+    "error": "/nothing",
+}
+every_page = pytest.mark.parametrize("name", PAGES)
+
+# What can be operated, in the order in which it stands on the page.
+CONTROLS = """() => [...document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, summary, audio[controls], [tabindex='0']"
+)].filter((control) => control.checkVisibility({visibilityProperty: true}) && !control.disabled)"""
+
+
+class Visitor:
+    """The visitor whose jobs the pages show, by HTTP."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def post(self, script: str, **fields: str) -> str:
+        """Post a form, and return the job that the answer tells of."""
+        body = "&".join(f"{name}={value}" for name, value in fields.items())
+        return self._post(script, body, "application/x-www-form-urlencoded")
+
+    def upload(self, path: Path) -> str:
+        return self._post("upload", multipart(path.read_bytes(), NAME), f"multipart/form-data; boundary={BOUNDARY}")
+
+    def _post(self, script: str, body: str | bytes, content_type: str) -> str:
+        headers = {"Cookie": COOKIE, "Accept": "application/json", "Content-Type": content_type}
+        reply = self.client.request("POST", f"/cgi-bin/{script}.py", body, headers)
+        assert reply.status in (201, 202), reply.text
+        return reply.json()["job"]
+
+
+@pytest.fixture(scope="module")
+def jobs(quick_server, song):
+    """A visitor's jobs, one in each state, and one of them once again."""
+    client = quick_server.client()
+    visitor = Visitor(client)
+    ids = {state: visitor.upload(song(1.0)) for state in ("done", "failed", "uploaded", "running", "waiting")}
+    visitor.post("separate", job=ids["done"])
+    client.wait_for(ids["done"], "done")
+    ids["again"] = visitor.post("again", job=ids["done"], model="starter", stems="2", format="wav")
+    client.wait_for(ids["again"], "done")
+    double.order(quick_server.home, status=2)
+    visitor.post("separate", job=ids["failed"])
+    client.wait_for(ids["failed"], "failed")
+    double.order(quick_server.home, seconds=double.LONG)
+    visitor.post("separate", job=ids["running"])
+    client.wait_for(ids["running"], "running")
+    visitor.post("separate", job=ids["waiting"])
+    yield ids
+    double.order(quick_server.home)
+
+
+@pytest.fixture
+def visit(browser, quick_server, jobs):
+    """Open one of PAGES as its visitor, with all that is folded unfolded; `script` runs before any of the page's."""
+    contexts = []
+
+    def open_(name: str, script: str = "", **options):
+        contexts.append(browser.new_context(**options))
+        origin = f"http://localhost:{quick_server.port}"
+        cookie, value = COOKIE.split("=")
+        contexts[-1].add_cookies([{"name": cookie, "value": value, "url": origin}])
+        page = contexts[-1].new_page()
+        if script:
+            page.add_init_script(script)
+        page.goto(origin + PAGES[name].format(**jobs))
+        page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core, which says what is wrong with a page: `npm ci --prefix tests` fetches it."""
+    if not AXE.exists():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("axe-core is not there: npm ci --prefix tests")
+    return AXE.read_text("utf-8")
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit, axe, name, scheme):
+    """Roles, names, labels, headings, landmarks, contrast AA and more."""
+    page = visit(name, axe, color_scheme=scheme)
+    found = page.evaluate("axe.run().then(({violations}) => violations)")
+    assert [(one["impact"], one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+
+
+@every_page
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_nothing_is_wider_than_a_small_screen_or_smaller_than_a_thumb(visit, name, language):
+    page = visit(name, viewport={"width": 320, "height": 640}, has_touch=True, locale=language)
+    assert page.evaluate("document.documentElement.lang") == language
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    small = f"""() => ({CONTROLS})().map((control) => control.closest("label") ?? control)
+        .filter((control) => !control.matches(".skip"))
+        .filter((control) => Math.min(control.offsetWidth, control.offsetHeight) < {THUMB})
+        .map((control) => `${{control.outerHTML}} ${{control.offsetWidth}} x ${{control.offsetHeight}}`)"""
+    assert page.evaluate(small) == []
+
+
+@every_page
+def test_tab_reaches_everything_in_order_and_shows_where_it_is(visit, name):
+    page = visit(name)
+    wanted = page.evaluate(f"""() => {{
+        window.controls = ({CONTROLS})();
+        window.reached = [];
+        document.addEventListener("focusin", ({{target}}) => {{
+            const {{outlineStyle, outlineWidth}} = getComputedStyle(target);
+            const seen = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+            reached.push([controls.indexOf(target), seen]);
+        }});
+        return controls.map((control, index) => [index, true])
+            .filter(([index]) => !(controls[index].type === "radio" && !controls[index].checked));
+    }}""")
+    assert len(wanted) > 3
+    for _ in wanted:
+        page.keyboard.press("Tab")
+    assert page.evaluate("reached.filter((one, index) => one[0] !== reached[index - 1]?.[0])") == wanted
+
+
+@every_page
+def test_the_first_link_leads_past_the_header(visit, name):
+    page = visit(name)
+    page.keyboard.press("Tab")
+    link = page.locator(":focus")
+    assert link.bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+@every_page
+def test_what_is_said_unasked_waits_until_the_reader_is_silent(visit, name):
+    page = visit(name)
+    assert page.locator("[aria-live=assertive]").count() == 0
+    assert page.get_by_role("alert").count() == (name in ("failed", "error"))
+
+
+@every_page
+def test_a_page_that_a_step_led_to_has_the_focus_on_its_heading(visit, name, jobs):
+    page = visit("home")
+    path = PAGES[name].format(**jobs)
+    page.evaluate("(path) => location.assign(path)", path)
+    page.wait_for_url(f"**{path}")
+    page.wait_for_function("document.activeElement.tagName === 'H1'")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_the_whole_way_by_keyboard_alone(browser, quick_server, song):
+    """Last, since it lets go of the jobs that wait: a file is chosen, sent, separated and downloaded."""
+    double.order(quick_server.home)
+    page = browser.new_context().new_page()
+    page.goto(f"http://localhost:{quick_server.port}/")
+    tab_to(page, "#file")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(song(0.5))
+    page.locator("#send:enabled").wait_for()
+    tab_to(page, "#send")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="SEPARATE").wait_for()
+    tab_to(page, "main button:text('SEPARATE')")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="successfully separated").wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        tab_to(page, "a:text('Download vocal')")
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "song - vocals.wav"
+    page.context.close()
+
+
+def tab_to(page, selector: str) -> None:
+    """Press Tab until the focus is on `selector`."""
+    wanted = page.locator(selector).first
+    for _ in range(30):
+        if wanted.evaluate("(element) => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {selector}")
