@@ -102,7 +102,7 @@ def make_voice(rng: np.random.Generator) -> Voice:
 def _speaker(rng: np.random.Generator) -> str:
     """A recorded speaker where there are any, or a voice of flite or espeak-ng."""
     if recordings.speakers() and rng.random() < RECORDED:
-        return str(rng.choice(recordings.speakers()))
+        return recordings.draw_speaker(rng)
     flite = rng.random() < 0.35
     return f"flite:{rng.choice(FLITE_VOICES)}" if flite else f"{rng.choice(LANGUAGES)}{rng.choice(VARIANTS)}"
 
