@@ -65,6 +65,12 @@ def speakers() -> list[str]:
     return list(_installed(SPEECH))
 
 
+def draw_speaker(rng: np.random.Generator) -> str:
+    """One of them; who said more is drawn more often, by the square root of the number of files."""
+    weights = np.sqrt([len(files) for files in _installed(SPEECH).values()])
+    return str(rng.choice(speakers(), p=weights / weights.sum()))
+
+
 def absent() -> list[str]:
     """The packages of which nothing is installed."""
     return sorted({source.package for source in SOURCES if not _found(source)})

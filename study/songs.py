@@ -9,18 +9,8 @@ from study.accompaniment import make_accompaniment
 from study.effects import SAMPLE_RATE
 from study.midi import Note
 from study.music import Plan, likeliest_key, make_melody, make_plan
-from study.voices import (
-    Speech,
-    Voice,
-    as_spoken,
-    as_sung,
-    as_whispered,
-    growled,
-    make_voice,
-    similar,
-    speak,
-    utter,
-)
+from study.singing import as_spoken, as_sung, as_whispered, growled
+from study.voices import Speech, Voice, make_voice, similar, speak, utter
 
 STYLES = ("plain", "belted", "breathy", "falsetto", "tuned", "growled", "distorted", "rap", "spoken", "whispered")
 CHANCES = (0.24, 0.1, 0.08, 0.08, 0.1, 0.06, 0.04, 0.14, 0.14, 0.02)

@@ -12,7 +12,8 @@ pytest.importorskip("scipy", reason="needs study/requirements.txt")
 from study import effects, recordings, songs, synthesize
 from study.midi import Note
 from study.music import SCALES, likeliest_key
-from study.voices import as_sung, make_voice, speak
+from study.singing import as_sung
+from study.voices import make_voice, speak
 
 RATE = effects.SAMPLE_RATE
 

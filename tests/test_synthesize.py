@@ -83,7 +83,8 @@ def test_a_note_sounds_at_its_pitch_and_time():
 
 @needs_programs
 def test_a_voice_sings_the_melody(rng):
-    from study.voices import as_sung, make_voice, speak
+    from study.singing import as_sung
+    from study.voices import make_voice, speak
 
     voice = make_voice(rng)
     notes = [Note(0, 2, 57, 90), Note(2, 2, 60, 90)]
