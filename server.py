@@ -22,15 +22,16 @@ from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
-from webapp import gateway, guard, jobs, pages, views
-from webapp.files import attachment, send_file
+from webapp import gateway, guard, jobs, names, pages, views
+from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.keeper import Keeper
-from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_UPLOADS, SLOT_SECONDS
+from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, SLOT_SECONDS
 from webapp.refusal import Refusal
 from webapp.words import listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
+ZIP, MIX = "/cgi-bin/zip.py", "/cgi-bin/mix.py"
 CGI_SCRIPTS = {
     UPLOAD: "POST",
     "/cgi-bin/uploaded.py": "GET",
@@ -40,6 +41,8 @@ CGI_SCRIPTS = {
     "/cgi-bin/delete.py": "POST",
     "/cgi-bin/songs.py": "GET",
     "/cgi-bin/again.py": "POST",
+    ZIP: "GET",
+    MIX: "GET",
 }
 # Not asked of the system: on Windows any program may have made .js plain text, which a browser then does not run.
 STATIC_TYPES = {
@@ -55,7 +58,7 @@ STATIC_FILES = {
 }
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
 MIXTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/mixture\.wav")
-PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+\.(?:peaks|spectrogram))")
+PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(peaks|spectrogram)")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -137,7 +140,7 @@ class Handler(CGIHTTPRequestHandler):
 
     def run_cgi(self) -> None:
         """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
-        slots = self.server.upload_slots if self.route == UPLOAD else self.server.script_slots
+        slots = self.server.slots(self.route)
         if not slots.acquire(timeout=SLOT_SECONDS):
             sentence = say("Too many people are here at the moment. Please try again in a few seconds.")
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "5"})
@@ -176,8 +179,12 @@ class Handler(CGIHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        nb_sent = 0
         while self.command != "HEAD" and (chunk := answer.body.read(1 << 16)):
             self.wfile.write(chunk)
+            nb_sent += len(chunk)
+        if nb_sent != int(answer.headers.get("Content-Length", nb_sent)):
+            self.close_connection = True  # the script broke off, and the visitor waits for the rest
         if answer.status >= 400 and self.body_length:
             self._linger()
 
@@ -194,7 +201,7 @@ class Handler(CGIHTTPRequestHandler):
         elif mixture := MIXTURE_PATH.fullmatch(self.route):
             send_file(self, jobs.load(mixture[1]).source, "audio/wav")
         elif picture := PICTURE_PATH.fullmatch(self.route):
-            send_file(self, jobs.load(picture[1]).outdir / picture[2], "application/octet-stream")
+            self._send_picture(*picture.groups())
         elif stem:
             self._send_stem(*stem.groups())
         else:
@@ -210,7 +217,16 @@ class Handler(CGIHTTPRequestHandler):
         if not path or format != job.format:
             raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
         jobs.touch(job)
-        send_file(self, path, f"audio/{format}", attachment(f"{Path(job.name).stem} - {name}.{format}"))
+        send_file(self, path, f"audio/{format}", names.attachment(names.stem(job, name, path.suffix)))
+
+    def _send_picture(self, job_id: str, name: str, kind: str) -> None:
+        job = jobs.load(job_id)
+        path = job.outdir / f"{name}.{kind}"
+        if job.state == "done" and name in ("mixture", *job.stems()) and not path.exists():
+            self.send_response(HTTPStatus.NO_CONTENT)  # not drawn yet: a browser would note a 404 as the page's fault
+            self.end_headers()
+        else:
+            send_file(self, path, "application/octet-stream")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class finds wrong with a request, in a sentence."""
@@ -271,7 +287,12 @@ class Server(ThreadingHTTPServer):
         self.keep_hours = keep_hours
         self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
         self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
+        self.stream_slots = threading.BoundedSemaphore(MAX_STREAMS)
         super().__init__((host, port), Handler)
+
+    def slots(self, route: str) -> threading.BoundedSemaphore:
+        """Those of which a request to `route` takes one."""
+        return {UPLOAD: self.upload_slots, ZIP: self.stream_slots, MIX: self.stream_slots}.get(route, self.script_slots)
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # the base class asks the network for this machine's name, which can take long

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""GET: the page from which the separated files are downloaded, or heard against those of another job."""
+"""GET: the page on which the separated files are heard and downloaded, or heard against those of another job."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import compare_page, jobs, result, script, songs
+from webapp import compare_page, jobs, result_page, script, songs
 
 
 def main(request: script.Request) -> None:
@@ -14,7 +14,7 @@ def main(request: script.Request) -> None:
     if job.state == "done" and (other := request.field("with")):
         script.answer_page(compare_page.compare_page(job, songs.partner(job, other)))
     elif job.state == "done":
-        script.answer_page(result.download_page(job))
+        script.answer_page(result_page.result_page(job))
     else:
         script.redirect(f"/cgi-bin/job.py?job={job.id}")
 

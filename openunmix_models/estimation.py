@@ -29,6 +29,8 @@ FRAMES_AT_ONCE = 256  # where the Wiener filter does not say how many
 MOST_WORKERS = 4
 MOST_SPECTROGRAMS = 4  # windows being estimated times their targets: 10 MB each, and as much again to work on
 
+ENCODED, RECURRED = 0.1, 0.4  # of the whole work, when the first and the second pass are done
+
 Progress = Callable[[float], None]
 
 
@@ -77,9 +79,9 @@ def estimate(
     with ExitStack() as stack, _Workers(model.device) as pool:
         networks = [model.networks[target] for target in targets]
         passes = _Passes(signal, model, networks, refinement, folder, pool, stack)
-        passes.encode(_stage(progress, 0.0, 0.1))
-        passes.recur(_stage(progress, 0.1, 0.4))
-        yield from passes.estimates(_stage(progress, 0.4, 1.0))
+        passes.encode(_stage(progress, 0.0, ENCODED))
+        passes.recur(_stage(progress, ENCODED, RECURRED))
+        yield from passes.estimates(_stage(progress, RECURRED, 1.0))
 
 
 def scratch_bytes(signal: Signal, model: Model, targets: Sequence[str]) -> tuple[int, int]:

@@ -62,14 +62,21 @@ def _stamps(folder: Path) -> tuple:
 def _separate(path: Path, model, args: Namespace) -> int:
     from tqdm import tqdm
 
+    from .estimation import RECURRED
     from .separation import Options, separate
 
     names = ("targets", "residual", "niter", "wiener_win_len", "ext", "start", "duration", "aggregate")
     options = Options(**{name: getattr(args, name) for name in names})
     looks = "{l_bar}{bar}| [{elapsed}<{remaining}]"
-    with tqdm(desc="separating", total=100, bar_format=looks, mininterval=0.2, miniters=0) as bar:
+    with tqdm(desc=f"{path.name}: separating", total=100, bar_format=looks, mininterval=0.2, miniters=0) as bar:
+
+        def show(part: float) -> None:
+            if part > RECURRED and "writing" not in bar.desc:
+                bar.set_description(f"{path.name}: writing", refresh=False)
+            bar.update(100 * part - bar.n)
+
         try:
-            separate(path, _outdir(path, args), model, options, lambda part: bar.update(100 * part - bar.n))
+            separate(path, _outdir(path, args), model, options, show)
         except SeparatorError as error:
             bar.close()
             return tell(error)

@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parent
 TAKEN = b"T"
 TAKE_SECONDS = 10.0  # until a waiting process says that it has taken the job
 LOOK_SECONDS = 2.0  # between looks at whether the code is still the same
-END_SECONDS = 10.0  # until a job that nobody waits for is ended the hard way
+END_SECONDS = 1.0  # until a job that nobody waits for is ended the hard way
 
 
 def hand_over(args: Namespace) -> int | None:
@@ -35,6 +35,7 @@ def hand_over(args: Namespace) -> int | None:
         for connection in _connections(_folder()):
             with connection:
                 if _is_taken(connection, request):
+                    _end_together(connection)
                     return next(iter(connection.recv(1)), None)
     except OSError:
         pass
@@ -52,6 +53,19 @@ def _is_taken(connection: socket.socket, request: dict) -> bool:
         return taken
     except OSError:
         return False
+
+
+def _end_together(connection: socket.socket) -> None:
+    """When this command is told to end, end the process that does its job, and go after it."""
+
+    def end(*_: object) -> None:
+        connection.settimeout(END_SECONDS + 0.2)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _folder() -> Path:

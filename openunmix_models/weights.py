@@ -5,6 +5,7 @@ A model is a folder in Open-Unmix's own format: separator.json, and for each tar
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Published:
 # Addresses and hashes are those of openunmix 1.3.0, `openunmix/__init__.py`; n_fft and the like are the same for all.
 PUBLISHED = {
     "umx": Published(
-        description="Open-Unmix, trained on MUSDB18 (up to 16 kHz)",
+        description="The thesis's choice: Open-Unmix, trained on MUSDB18, up to 16 kHz; quick",
         licence="MIT, as its packagers state it; the record's page decides",
         record="https://zenodo.org/records/3370486",
         hidden_size=512,
@@ -44,7 +45,7 @@ PUBLISHED = {
         },
     ),
     "umxhq": Published(
-        description="Open-Unmix, trained on MUSDB18-HQ",
+        description="Open-Unmix, trained on MUSDB18-HQ, all frequencies; as good as umx, as quick",
         licence="MIT, as its packagers state it; the record's page decides",
         record="https://zenodo.org/records/3370489",
         hidden_size=512,
@@ -57,7 +58,7 @@ PUBLISHED = {
         },
     ),
     "umxl": Published(
-        description="Open-Unmix, larger, trained on extra data: the best of the three",
+        description="Open-Unmix, larger, trained on extra data: the best of the three, and the slowest",
         licence="CC BY-NC-SA 4.0: not for commercial use",
         record="https://zenodo.org/records/5069601",
         hidden_size=1024,
@@ -70,16 +71,18 @@ PUBLISHED = {
         },
     ),
 }
-# Models of this repository: description, licence.
-OURS = {
-    "starter": ("Small, trained on made-up music: finds a clear, loud voice, but lets part of the music through", "MIT")
-}
+BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
+LICENCE = re.compile(r"^Licen[cs]e: ([^,.\n]+)", re.MULTILINE)
+NAME = re.compile(r"\w[\w.-]*")  # of a folder that can be called by its name
 SEPARATOR = {"sample_rate": 44100.0, "nfft": 4096, "nhop": 1024, "nb_channels": 2}
 
 
 @dataclass(frozen=True)
 class Status:
-    """What `list` tells of a model, as far as the targets in question go."""
+    """What `list` tells of a model, as far as the targets in question go.
+
+    `missing` are those of its targets that are not on the disk, each with the bytes to fetch; 0 if nobody has them.
+    """
 
     name: str
     description: str
@@ -87,12 +90,13 @@ class Status:
     targets: list[str]
     on_disk: bool
     bytes_to_fetch: int
+    missing: Mapping[str, int]
 
 
 def model_folder(model: str) -> Path:
     """The folder of `model`, a path or a name; that of a published model may not be there yet. Raises WeightsError."""
     path = Path(model).expanduser()
-    named = [MODELS / model] if model.isidentifier() else []
+    named = [MODELS / model] if NAME.fullmatch(model) else []
     for folder in [path, *named]:
         if (folder / "separator.json").is_file():
             return folder.resolve()
@@ -142,21 +146,25 @@ def have_weights(folder: Path, targets: Sequence[str], offline: bool = False) ->
 def model_statuses(targets: Sequence[str] | None = None) -> list[Status]:
     """Every model known by name, published or in a folder beside this module; `targets` None: all of each."""
     local = sorted(path.parent.name for path in MODELS.glob("*/separator.json"))
-    return [_status(name, targets) for name in dict.fromkeys([*PUBLISHED, *local])]
+    return [_status(name, targets) for name in dict.fromkeys([*PUBLISHED, *filter(NAME.fullmatch, local)])]
 
 
 def _status(name: str, targets: Sequence[str] | None) -> Status:
     published, known = PUBLISHED.get(name), model_targets(MODELS / name)
-    missing = _missing(MODELS / name, targets or known)
-    description, licence = OURS.get(name, ("A model put here by hand", "not known"))
-    return Status(
-        name=name,
-        description=published.description if published else description,
-        licence=published.licence if published else licence,
-        targets=known,
-        on_disk=not missing,
-        bytes_to_fetch=len(missing) * published.nb_bytes if published else 0,
-    )
+    missing = dict.fromkeys(_missing(MODELS / name, targets or known), published.nb_bytes if published else 0)
+    description, licence = (published.description, published.licence) if published else _card(MODELS / name)
+    return Status(name, description, licence, known, not missing, sum(missing.values()), missing)
+
+
+def _card(folder: Path) -> tuple[str, str]:
+    """What the model's README.md says of it: the first sentence in bold, and its licence."""
+    try:
+        card = (folder / "README.md").read_text("utf-8", "replace")
+    except OSError:
+        card = ""
+    bold, licence = BOLD.search(card), LICENCE.search(card)
+    sentence = " ".join(bold[1].split()).rstrip(".") if bold else "A model put here by hand"
+    return sentence[:1].upper() + sentence[1:], licence[1] if licence else "not known"
 
 
 def _published(folder: Path) -> Published | None:

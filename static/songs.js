@@ -1,52 +1,67 @@
 // Shows how far each song is, once a second, and renews the rows of those whose state changes.
-const ASK_EVERY_MS = 1000;
-const ASK_AGAIN_MS = 5000; // after a failure
-const BUSY = ["queued", "running"];
+import { announce } from "/static/live.js";
+
+const ASK_EVERY_SECONDS = 1;
+const ASK_AGAIN_SECONDS = 5; // after a failure
 
 const rows = () => [...document.querySelectorAll("#songs tbody tr")];
-const isBusy = (row) => BUSY.includes(row.dataset.state);
+const isBusy = (row) => ["queued", "running"].includes(row.dataset.state);
 
-function show(row, song) {
-  const progress = row.querySelector(".progress");
-  if (progress.textContent !== song.progress) progress.textContent = song.progress;
-}
-
-// Other rows change too: what has just been separated can now be compared with them.
-async function renew() {
-  const html = await (await fetch(location.href)).text();
-  const page = new DOMParser().parseFromString(html, "text/html");
-  for (const row of rows()) {
-    const renewed = page.getElementById(row.id);
-    if (!renewed) row.remove();
-    else if (renewed.dataset.state !== row.dataset.state) replace(row, renewed);
-    else if (!row.querySelector("details[open]")) replace(row, renewed);
+async function follow() {
+  while (rows().some(isBusy)) {
+    const answered = document.hidden || (await update());
+    await seconds(answered ? ASK_EVERY_SECONDS : ASK_AGAIN_SECONDS);
   }
 }
 
-function replace(row, renewed) {
-  const hadFocus = row.contains(document.activeElement);
-  const isNews = renewed.dataset.state !== row.dataset.state;
-  row.replaceWith(renewed);
-  if (hadFocus) renewed.querySelector("a").focus();
-  if (isNews) document.getElementById("news").textContent = tell(renewed);
-}
-
-function tell(row) {
-  return `${row.querySelector("a").textContent}: ${row.querySelector(".progress").textContent}`;
-}
-
-async function ask() {
-  let wait = ASK_EVERY_MS;
+/** Show how the songs stand. False if the server does not say. */
+async function update() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "application/json" } });
     const songs = new Map((await answer.json()).songs.map((song) => [song.job, song]));
     const busy = rows().filter(isBusy);
     if (busy.some((row) => songs.get(row.dataset.job)?.state !== row.dataset.state)) await renew();
     else busy.forEach((row) => show(row, songs.get(row.dataset.job)));
+    return true;
   } catch {
-    wait = ASK_AGAIN_MS;
+    return false;
   }
-  if (rows().some(isBusy)) setTimeout(ask, wait);
 }
 
-if (rows().some(isBusy)) ask();
+function show(row, song) {
+  const progress = row.querySelector(".progress");
+  if (progress.textContent !== song.progress) progress.textContent = song.progress;
+}
+
+/** All rows as the server writes them: what has just been separated can now be compared with others. */
+async function renew() {
+  const html = await (await fetch(location.href)).text();
+  const page = new DOMParser().parseFromString(html, "text/html");
+  for (const row of rows()) {
+    const renewed = page.getElementById(row.id);
+    const isNews = renewed?.dataset.state !== row.dataset.state;
+    if (!renewed) row.remove();
+    else if (isNews || !row.querySelector("details[open]")) replace(row, renewed); // a visitor is choosing there
+    if (renewed && isNews) announce(told(renewed));
+  }
+  if (!rows().length) location.reload();
+}
+
+function replace(row, renewed) {
+  const hadFocus = row.contains(document.activeElement);
+  row.replaceWith(renewed);
+  if (hadFocus) renewed.querySelector("a").focus();
+}
+
+function told(row) {
+  return `${row.querySelector("a").textContent}: ${row.querySelector(".progress").textContent}`;
+}
+
+function seconds(number) {
+  return new Promise((resolve) => setTimeout(resolve, 1000 * number));
+}
+
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload(); // back from the browser's history
+});
+follow();

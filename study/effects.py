@@ -103,6 +103,17 @@ def echo(sound: np.ndarray, seconds: float, feedback: float, wet: float, ping_po
     return out
 
 
+def extended(sound: np.ndarray, band: float, slope: float) -> np.ndarray:
+    """The upper half of what lies below `band` Hz once more above it, and again up to 16 kHz, `slope` dB softer each
+    time: a treble for a recording that has none."""
+    spectrum = np.fft.rfft(sound)
+    half = int(band / 2 * sound.shape[-1] / SAMPLE_RATE)
+    for copy in range(1, max(1, int(16000 / (band / 2)))):
+        above = spectrum[..., (1 + copy) * half : (2 + copy) * half]
+        above += decibels(-slope * copy) * spectrum[..., half : half + above.shape[-1]]
+    return np.fft.irfft(spectrum, sound.shape[-1]).astype(np.float32)
+
+
 def distorted(sound: np.ndarray, drive: float) -> np.ndarray:
     """Soft clipping after `drive` dB, at the same loudness as before."""
     peak = np.abs(sound).max(initial=1e-9)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from study.effects import SAMPLE_RATE
 from study.midi import Note
 
 SCALES = {
@@ -57,6 +58,16 @@ def make_plan(rng: np.random.Generator, seconds: float) -> Plan:
     chords = [chord for index in range(nb_bars // 4 + 1) for chord in sections[index // 2 % 2]][:nb_bars]
     swing = float(rng.choice([0.0, 0.0, 0.0, 0.12, 0.16]))
     return Plan(tempo, beats, int(rng.integers(12)), scale, chords, swing)
+
+
+def likeliest_key(sound: np.ndarray) -> tuple[int, Sequence[int]]:
+    """The key and the scale whose tones hold the most of a recording (nb_channels, nb_samples)."""
+    hertz = np.fft.rfftfreq(sound.shape[1], 1 / SAMPLE_RATE)
+    heard = (hertz > 60) & (hertz < 2000)
+    tones = np.round(12 * np.log2(hertz[heard] / 440) + 69).astype(int) % 12
+    strengths = np.bincount(tones, np.abs(np.fft.rfft(sound.mean(0)))[heard], 12)
+    keys = [(key, scale) for key in range(12) for scale in SCALES.values()]
+    return max(keys, key=lambda key: strengths[np.add(key[1], key[0]) % 12].sum())
 
 
 def make_melody(plan: Plan, rng: np.random.Generator, octave: int, chance: float) -> list[Note]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from study import effects
+from study import effects, recordings
 from study.accompaniment import make_accompaniment
 from study.effects import SAMPLE_RATE
 from study.midi import Note
-from study.music import Plan, make_melody, make_plan
+from study.music import Plan, likeliest_key, make_melody, make_plan
 from study.voices import (
     Speech,
     Voice,
@@ -25,6 +25,8 @@ from study.voices import (
 STYLES = ("plain", "belted", "breathy", "falsetto", "tuned", "growled", "distorted", "rap", "spoken", "whispered")
 CHANCES = (0.24, 0.1, 0.08, 0.08, 0.1, 0.06, 0.04, 0.14, 0.14, 0.02)
 UNSUNG = ("rap", "spoken", "whispered")
+RECORDED = 0.35  # of the accompaniments, where recordings are installed
+UNTOUCHED = 0.2  # of the recorded voices, left as they were recorded
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,16 @@ class Song:
 def make_song(rng: np.random.Generator, seconds: float) -> Song:
     """A song of about `seconds`; one in twelve has no voice, one in sixteen nothing else. Raises OSError."""
     plan, voice = make_plan(rng, seconds), make_voice(rng)
+    recorded = recordings.music(plan.seconds, rng) if rng.random() < RECORDED else None
+    if recorded is not None:
+        key, scale = likeliest_key(recorded)
+        plan = replace(plan, key=key, scale=scale)
     octave = int(np.ceil(np.log2(voice.low / 16.35) - 0.35))  # 16.35 Hz is C0
     plan = replace(plan, melody=make_melody(plan, rng, octave, 0.85))
     kind = rng.random()
     silence = np.zeros((2, int(plan.seconds * SAMPLE_RATE)), np.float32)
-    accompaniment = silence if kind < 1 / 16 else make_accompaniment(plan, rng)
+    accompaniment = recorded if recorded is not None else make_accompaniment(plan, rng)
+    accompaniment = silence if kind < 1 / 16 else accompaniment
     vocals = silence if kind > 11 / 12 else _make_vocals(plan, voice, rng)
     return _mastered(*_balanced(vocals, accompaniment, rng), rng)
 
@@ -53,6 +60,8 @@ def make_song(rng: np.random.Generator, seconds: float) -> Song:
 def _make_vocals(plan: Plan, voice: Voice, rng: np.random.Generator) -> np.ndarray:
     """The lead in one or two styles, or a choir, with doubles and harmonies."""
     total = np.zeros((2, int(plan.seconds * SAMPLE_RATE)), np.float32)
+    if voice.speaker in recordings.speakers() and rng.random() < UNTOUCHED:
+        return _treated(_as_recorded(voice, plan, rng), plan, rng)
     if rng.random() < 0.1:
         return _choir(plan, voice, rng, total)
     styles = [str(style) for style in rng.choice(STYLES, 2, p=CHANCES)]
@@ -150,6 +159,20 @@ def _choir(plan: Plan, voice: Voice, rng: np.random.Generator, total: np.ndarray
             sung = as_sung(singer, speech, [_moved(note, int(step), plan) for note in notes], plan.tempo, rng)
             _add(total, sung, singer, "plain", notes[0].start, plan, rng.uniform(-0.9, 0.9), rng)
     return effects.room(total, rng, rng.uniform(1.5, 5), rng.uniform(0.4, 1.5), 0.03)
+
+
+def _as_recorded(voice: Voice, plan: Plan, rng: np.random.Generator) -> np.ndarray:
+    """A speaker as recorded, some seconds at a time."""
+    total = np.zeros((2, int(plan.seconds * SAMPLE_RATE)), np.float32)
+    start, place, rest, slope = 0, rng.uniform(-0.4, 0.4), rng.uniform(0.1, 2), rng.uniform(6, 18)
+    while start < total.shape[1]:
+        speech, band = recordings.spoken(voice.speaker, rng.uniform(1, 6), rng)
+        sound = effects.panned(effects.extended(speech, band, slope), np.clip(place, -1, 1))[
+            :, : total.shape[1] - start
+        ]
+        total[:, start : start + sound.shape[1]] += sound
+        start += sound.shape[1] + int(rng.exponential(rest) * SAMPLE_RATE)
+    return total
 
 
 def _phrases(melody: list[Note]) -> list[list[Note]]:

@@ -1,7 +1,8 @@
 """Make up songs with true stems, in the layout of MUSDB18: <out>/<track>/{mixture,vocals,accompaniment}.wav.
 
 The same seed makes the same songs, however many processes make them; songs that are there are not made again.
-Needs FluidSynth, the FluidR3 General MIDI sound font, espeak-ng, flite and LAME beside study/requirements.txt.
+Needs FluidSynth, the FluidR3 General MIDI sound font, espeak-ng, flite and LAME beside study/requirements.txt. Recorded
+voices and music of Debian's packages are used where they are installed; what is absent is named with its apt line.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    _say_what_is_absent()
     synthesize(arguments.out, max(1, round(arguments.hours * 3600 / SECONDS)), arguments.seed, arguments.nb_workers)
     return 0
 
@@ -65,6 +67,13 @@ def _make_track(out: Path, seed: int, seconds: float, index: int) -> None:
     for name, sound in stems.items():
         soundfile.write(part / f"{name}.wav", sound.T, SAMPLE_RATE, "PCM_16")
     part.rename(track)
+
+
+def _say_what_is_absent() -> None:
+    from study.recordings import absent
+
+    if packages := absent():
+        print(f"Without the recordings of {', '.join(packages)} (Debian: apt install {' '.join(packages)}).")
 
 
 def _missing() -> str | None:

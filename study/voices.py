@@ -15,7 +15,7 @@ import numpy as np
 import pyworld
 import soundfile
 
-from study import effects
+from study import effects, recordings
 from study.effects import SAMPLE_RATE
 from study.midi import Note
 
@@ -36,6 +36,8 @@ VARIANTS = (
     "+travis", "+victor", "+zac",
 )  # fmt: skip
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
+RECORDED = 0.6  # of the voices, where recordings are installed
+SYLLABLE = 0.2  # seconds of recorded speech, about
 ONSETS = ("", "", *"bdfghklmnprstvwy", "sh", "ch", "st", "tr", "bl", "fl", "sl")
 VOWELS = ("a", "e", "i", "o", "u", "oo", "ee", "ai", "ow", "oh", "ah")
 CODAS = ("", "", "", "", "n", "m", "l", "r", "s", "t", "d", "ng", "k", "v", "st")
@@ -80,10 +82,8 @@ def make_voice(rng: np.random.Generator) -> Voice:
     low, formants = (
         (75, 0.88), (95, 0.94), (125, 1.0), (165, 1.06), (210, 1.12), (250, 1.18), (310, 1.25),
     )[rng.choice(7, p=(0.1, 0.17, 0.2, 0.18, 0.17, 0.12, 0.06))]  # fmt: skip
-    flite = rng.random() < 0.35
-    speaker = f"flite:{rng.choice(FLITE_VOICES)}" if flite else f"{rng.choice(LANGUAGES)}{rng.choice(VARIANTS)}"
     return Voice(
-        speaker=speaker,
+        speaker=_speaker(rng),
         low=low * rng.uniform(0.92, 1.08),
         formants=formants * rng.uniform(0.93, 1.07),
         tilt=rng.normal(-1, 2.5),
@@ -98,6 +98,14 @@ def make_voice(rng: np.random.Generator) -> Voice:
     )
 
 
+def _speaker(rng: np.random.Generator) -> str:
+    """A recorded speaker where there are any, or a voice of flite or espeak-ng."""
+    if recordings.speakers() and rng.random() < RECORDED:
+        return str(rng.choice(recordings.speakers()))
+    flite = rng.random() < 0.35
+    return f"flite:{rng.choice(FLITE_VOICES)}" if flite else f"{rng.choice(LANGUAGES)}{rng.choice(VARIANTS)}"
+
+
 def similar(voice: Voice, rng: np.random.Generator) -> Voice:
     """Another throat that sings the same: a double, or one of a choir."""
     formants = voice.formants * rng.uniform(0.93, 1.07)
@@ -105,14 +113,23 @@ def similar(voice: Voice, rng: np.random.Generator) -> Voice:
 
 
 def speak(voice: Voice, nb_syllables: int, rng: np.random.Generator, speed: float = 1.0) -> Speech:
-    """Random words of about `nb_syllables` as that voice's speaker says them."""
-    sound, rate = _spoken(voice.speaker, _words(nb_syllables, rng), speed, rng)
+    """Words of about `nb_syllables` as that voice's speaker says them: random ones, or those of a recording."""
+    if voice.speaker not in recordings.speakers():
+        sound, rate = _spoken(voice.speaker, _words(nb_syllables, rng), speed, rng)
+        return _analysed(sound, rate, rate / 2)
+    sound, band = recordings.spoken(voice.speaker, nb_syllables * SYLLABLE, rng)
+    speech = _analysed(sound.astype(float), SAMPLE_RATE, band)
+    frames = np.arange(0, len(speech.pitch), speed).astype(int)
+    return Speech(speech.pitch[frames], speech.spectrum[frames], speech.aperiodicity[frames], band)
+
+
+def _analysed(sound: np.ndarray, rate: int, band: float) -> Speech:
     pitch, times = pyworld.dio(sound, rate, f0_floor=60, f0_ceil=500, frame_period=1000 * FRAME_PERIOD)
     pitch = pyworld.stonemask(sound, pitch, times, rate)
     spectrum = pyworld.cheaptrick(sound, pitch, times, rate)
     aperiodicity = pyworld.d4c(sound, pitch, times, rate)
     bins = np.linspace(0, SAMPLE_RATE / rate * (spectrum.shape[1] - 1), NB_BINS)
-    return Speech(pitch, _at_bins(spectrum, bins), _at_bins(aperiodicity, bins), rate / 2)
+    return Speech(pitch, _at_bins(spectrum, bins), _at_bins(aperiodicity, bins), band)
 
 
 def _words(nb_syllables: int, rng: np.random.Generator) -> str:
@@ -266,7 +283,7 @@ def _shaped(voice: Voice, speech: Speech) -> np.ndarray:
     """The spectrum with moved formants, tilt, the chest, the singer's formant, and a treble that the speech has not."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, NB_BINS)
     spectrum = _at_bins(speech.spectrum, np.arange(NB_BINS) / voice.formants)
-    edge = int(0.85 * speech.band * voice.formants / (SAMPLE_RATE / 2) * (NB_BINS - 1))
+    edge = min(NB_BINS, int(0.85 * speech.band * voice.formants / (SAMPLE_RATE / 2) * (NB_BINS - 1)))
     octaves = np.log2(np.maximum(hertz, 1) / 1000)
     gain = voice.tilt * np.clip(octaves, 0, None) + voice.ring * np.exp(-(((hertz - 2900 * voice.formants) / 500) ** 2))
     gain += voice.chest / (1 + (hertz / 200) ** 3)

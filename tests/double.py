@@ -9,7 +9,12 @@ LONG = 1000.0  # seconds; a test lets go of it by ordering less
 
 
 def put_in(home: Path) -> None:
-    shutil.copy(Path(__file__).with_name("engine_double.py"), home / "openunmix_models" / "__main__.py")
+    """Let the table of engines in `home` name the double where it names the command that separates."""
+    shutil.copy(Path(__file__).with_name("engine_double.py"), home / "openunmix_models" / "double.py")
+    table = home / "webapp" / "engines.toml"
+    real, double = '"openunmix_models", "{source}"', '"openunmix_models.double", "{source}"'
+    assert real in table.read_text("utf-8")
+    table.write_text(table.read_text("utf-8").replace(real, double), "utf-8")
     order(home)
 
 

@@ -3,6 +3,7 @@
 The orders are in engine.json, which it reads again and again; what it did goes to engine.log, one line each.
 """
 
+import argparse
 import json
 import shutil
 import sys
@@ -15,7 +16,8 @@ HOME = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    source, options = Path(sys.argv[1]), dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+    options = _options()
+    source = options.source
     job = source.parent.name
     _note(job, "starts" if locks.acquire(HOME / f"{job}.lock", wait=False) is not None else "overlaps")
     _work(time.monotonic())
@@ -23,12 +25,24 @@ def main() -> int:
     if status:
         sys.stderr.write(f"\rthe double ends with {status}\n")
     if status == 0:
-        outdir = Path(options["--outdir"]) / source.stem
+        outdir = options.outdir / source.stem
         outdir.mkdir(parents=True)
-        for stem in (options["--targets"], options["--residual"]):
-            shutil.copy(source, outdir / f"{stem}.wav")
+        for stem in (*options.targets, *options.residual):
+            shutil.copy(source, outdir / f"{stem}{options.ext}")
     _note(job, "ends")
     return status
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--model")
+    parser.add_argument("--targets", nargs="+")
+    parser.add_argument("--residual", nargs=1, default=[])
+    parser.add_argument("--outdir", type=Path)
+    parser.add_argument("--ext", default=".wav")
+    parser.add_argument("--keep-warm")
+    return parser.parse_args()
 
 
 def _work(begin: float) -> None:

@@ -140,15 +140,14 @@ def test_two_results_of_one_song_can_be_compared(client, song):
     assert link in client.get(SONGS, **cookie_of).text
     page = client.get(f"{DOWNLOAD}?job={one}&with={other}").text
     assert "My &lt;Song&gt;.wav" in page
-    tracks = re.findall(r'data-name="([^"]+)" data-url="([^"]+)"', page)
-    assert [name for name, _ in tracks] == [
-        "mixture",
-        *("vocals A (starter)", "vocals B (umxhq)"),
-        *("music A (starter)", "music B (umxhq)"),
+    assert re.findall(r"<h3[^>]*>([^<]+)<", page) == [
+        "Mixture",
+        *("Vocals A (starter)", "Vocals B (umxhq)"),
+        *("Music A (starter)", "Music B (umxhq)"),
     ]
-    assert [url for _, url in tracks[1:]] == [
-        f"/downloads/{job}/{stem}.wav" for stem in ("vocals", "music") for job in (one, other)
-    ]
+    stems = [(stem, job) for stem in ("vocals", "music") for job in (one, other)]
+    urls = [f"/downloads/{one}/mixture.wav", *(f"/downloads/{job}/{stem}.wav" for stem, job in stems)]
+    assert re.findall(r'<audio [^>]*src="([^"]+)"', page) == urls
 
 
 def test_only_results_of_one_song_can_be_compared(client, song):

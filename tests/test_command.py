@@ -64,8 +64,8 @@ def test_writes_where_umx_writes(song, tmp_path, capsys):
     assert main([song, *STARTER, "--outdir", "out", "--targets", "vocals", "vocals"]) == 0
     assert sorted(path.name for path in (tmp_path / "out" / "song").iterdir()) == ["music.wav", "vocals.wav"]
     told = capsys.readouterr().err
-    assert "separating:   0%" in told
-    assert "separating: 100%" in told
+    assert "song.wav: separating:   0%" in told
+    assert "song.wav: writing: 100%" in told
 
 
 def test_one_that_fails_does_not_stop_the_next(song, tmp_path, capsys):

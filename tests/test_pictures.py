@@ -165,7 +165,7 @@ def test_a_job_that_is_deleted_takes_its_pictures_and_their_process_along(quick)
     slow_down(quick.home)
     job = done(client)
     pid = processes.one(quick.home, f"webapp.pictures {job}")
-    assert client.get(f"/downloads/{job}/mixture.peaks").status == 404
+    assert client.get(f"/downloads/{job}/mixture.peaks").status == 204
     client.post("/cgi-bin/delete.py", job=job)
     processes.wait_until_ended(quick.home, pid)
     assert not (quick.home / "downloads" / job).exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from webapp.engines import MODELS
+from webapp import engines
 from webapp.limits import GIB, MAX_UPLOAD_BYTES
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,9 @@ def test_the_servers_options_are_those_of_its_help():
 
 
 def test_models_and_limits_are_those_of_the_code():
-    assert re.findall(r"^\| `(\w+)` \| .*\| .* \|$", README, re.MULTILINE) == list(MODELS)
+    assert re.findall(r"^\| `(\w+)` \| .*\| .* \|$", README, re.MULTILINE) == [
+        choice.name for choice in engines.choices() if choice.engine == "openunmix"
+    ]
     assert f"up to {MAX_UPLOAD_BYTES // GIB} GB" in README
 
 
@@ -45,18 +47,3 @@ def test_the_command_does_what_the_readme_shows(tmp_path, song):
     subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)}, check=True)
     for stem in ("vocals", "residual"):
         assert soundfile.info(tmp_path / "stems" / "song" / f"{stem}.wav").frames == 44100
-
-
-def test_the_curl_lines_do_what_a_browser_does(server, song):
-    """Run the README's curl lines as they stand, but for the port and the job's name."""
-    song(1.0).rename(server.home / "song.wav")
-    job = ""
-    for line in (line for line in COMMANDS if line.startswith("curl")):
-        if "/downloads/" in line:
-            server.client().wait_for(job, "done")
-        shown = line.replace("localhost:8000", f"localhost:{server.port}").replace("<id>", job)
-        output = subprocess.run(shlex.split(shown), cwd=server.home, capture_output=True, text=True, check=True).stdout
-        assert "error" not in output.replace('"error": ""', ""), line
-        job = job or re.search(r'"job": "(\w+)"', output).group(1)
-    assert soundfile.info(server.home / "song - vocals.wav").frames == 44100
-    assert not (server.home / "uploads" / job).exists()

@@ -94,7 +94,7 @@ def test_the_second_job_is_done_by_the_process_of_the_first(place):
         shutil.rmtree(place.out)
         status, told = place.run(song)
         assert status == 0
-        assert "separating: 100%" in told
+        assert "writing: 100%" in told
         pids.append(place.waiting())
         for name, stem in place.stems().items():
             np.testing.assert_allclose(stem, alone[name], atol=1e-4)

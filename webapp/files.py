@@ -6,7 +6,6 @@ from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import quote
 
 from webapp.refusal import Refusal
 from webapp.words import say
@@ -34,12 +33,6 @@ def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, di
         handler.end_headers()
         if handler.command == "GET" and end > start:
             handler.connection.sendfile(file, start, end - start)
-
-
-def attachment(filename: str) -> str:
-    """A `Content-Disposition` that offers `filename`, in any script (RFC 6266), plainly for old programs."""
-    plain = re.sub(r'[^ -~]|["\\%]', "_", filename)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def _send_head(handler: BaseHTTPRequestHandler, status: HTTPStatus, part: tuple, tag: str, modified: int) -> None:

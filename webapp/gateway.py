@@ -48,7 +48,9 @@ def answering(script: Path, variables: dict[str, str], body: BinaryIO, length: i
     try:
         if os.name == "nt":
             threading.Thread(target=_feed, args=(body, process.stdin, length), daemon=True).start()
-        yield _answer(process.stdout)
+        answer = _answer(process.stdout)
+        limit.cancel()  # from here on it is the visitor who may be slow
+        yield answer
     finally:
         limit.cancel()
         process.kill()

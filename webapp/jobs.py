@@ -11,17 +11,17 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import locks
-from webapp.engines import DEFAULT_MODEL, ENGINES, OPENUNMIX, Engine
+from webapp import engines, locks
+from webapp.engine import Engine
+from webapp.engines import DEFAULT_ENGINE, DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
 from webapp.folders import DOWNLOADS, UPLOADS
 from webapp.refusal import Refusal
 from webapp.words import say
 
-TWO_STEMS, FOUR_STEMS = "2", "4"  # vocals and music; vocals, drums, bass and other
 SOURCE = "song.wav"  # the file as it was sent, in its job's folder
 ID = re.compile(r"[0-9a-f]{32}")
 
@@ -38,10 +38,10 @@ class Job:
     name: str
     seconds: float  # of audio
     cut_off: bool = False  # the file holds less than its header promises
-    engine: str = OPENUNMIX.name
+    engine: str = DEFAULT_ENGINE
     model: str = DEFAULT_MODEL
-    stems_wanted: str = TWO_STEMS  # or FOUR_STEMS
-    format: str = "wav"  # of the stems, or "flac"
+    stems_wanted: str = TWO_STEMS
+    format: str = DEFAULT_FORMAT  # of the stems
     visitor: str = ""  # SHA-256 in hexadecimal of the cookie of whom it belongs to
     again_of: str = ""  # the first job over the same source, if this is a later one
     queue_number: int = 0
@@ -51,7 +51,8 @@ class Job:
     started: float = 0.0  # Unix time, s
     begun: float = 0.0  # when it was ready to separate, the model loaded; Unix time, s
     finished: float = 0.0  # Unix time, s
-    note: str = ""  # one line for the page
+    note: str = ""  # one line for the page, with blanks for the note's values
+    note_values: dict[str, str] = field(default_factory=dict)
     error: str = ""  # why it failed, one sentence
 
     @property
@@ -79,10 +80,15 @@ class Job:
         """The finished stems: the name on the page → the file."""
         if self.state != "done":
             return {}
-        return {stem.name: self.outdir / stem.path for stem in self.separator().stems}
+        files = self.separator().files(self.model, self.stems_wanted, self.format)
+        return {name: self.outdir / path for name, path in files.items()}
 
     def separator(self) -> Engine:
-        return ENGINES[self.engine]
+        return engines.get(self.engine)
+
+    def command(self) -> list[str]:
+        """The argument list that separates it."""
+        return self.separator().arguments(self.source, self.model, self.outdir, self.stems_wanted, self.format)
 
 
 def load(job_id: str) -> Job:
@@ -95,6 +101,14 @@ def load(job_id: str) -> Job:
         return Job(**{key: value for key, value in state.items() if key in known})
     except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
         raise no_such_job() from None
+
+
+def load_done(job_id: str) -> Job:
+    """Read the state of a job that has its stems. Raises Refusal (404)."""
+    job = load(job_id)
+    if not job.stems():
+        raise Refusal(HTTPStatus.NOT_FOUND, say("There are no separated files of this song yet."))
+    return job
 
 
 def save(job: Job) -> None:

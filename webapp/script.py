@@ -3,13 +3,14 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
 from urllib.parse import parse_qsl
 
 from webapp.limits import MAX_FORM_BYTES
+from webapp.names import attachment
 from webapp.pages import HTML, JSON, error_body, json_body
 from webapp.refusal import NO_HEADERS, Refusal
 from webapp.words import listen, say
@@ -94,6 +95,19 @@ def redirect(location: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
 def go_back(request: Request, otherwise: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
     """Send the browser back to its list of songs, if the form was on that page, and else to `otherwise`."""
     redirect("/cgi-bin/songs.py" if request.field("back") == "songs" else otherwise, headers)
+
+
+def stream(content_type: str, filename: str, length: int, chunks: Iterable[bytes]) -> None:
+    """Offer a file that is made while it is sent. Goes wrong what may, it ends early, which its length gives away."""
+    head = [f"Status: {HTTPStatus.OK.value} {HTTPStatus.OK.phrase}", f"Content-Type: {content_type}"]
+    head += [f"Content-Length: {length}", f"Content-Disposition: {attachment(filename)}", "Cache-Control: no-store"]
+    sys.stdout.buffer.write("\r\n".join([*head, "", ""]).encode("ascii"))
+    try:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
 
 
 def run(main: Callable[[Request], None]) -> None:

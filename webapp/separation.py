@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 from webapp import locks
 from webapp.folders import ROOT
 from webapp.jobs import Job
 
+GRACE_SECONDS = 1.5
 NEW_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
 
 
@@ -23,7 +25,7 @@ class Separation:
         try:
             with job.log.open("wb") as log:
                 self.process = subprocess.Popen(
-                    job.separator().arguments(job.source, job.model, job.outdir),
+                    job.command(),
                     cwd=ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -34,6 +36,7 @@ class Separation:
         finally:
             os.close(lock)
         self.job_id = job.id
+        self.has_begun = False
 
     @property
     def status(self) -> int | None:
@@ -41,10 +44,30 @@ class Separation:
         return self.process.poll()
 
     def end(self) -> None:
-        """Kill it and all that it started, and wait until it is gone."""
+        """End it and all that it started, and wait until it is gone; it may clean up first, for a moment."""
+        if os.name != "nt":
+            with suppress(OSError):
+                os.killpg(self.process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE_SECONDS)
         kill_group(self.process.pid)
         self.process.kill()
         self.process.wait()
+
+
+class Tagging(Separation):
+    """What follows the separation of a song with tags: its stems get them. That it fails spoils no separation."""
+
+    def __init__(self, job: Job):
+        """Start it. Raises OSError if it cannot start."""
+        command = [sys.executable, "-m", "webapp.tagging", job.id]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **NEW_GROUP)
+        self.job_id = job.id
+        self.has_begun = True
+
+    @property
+    def status(self) -> int | None:
+        return None if super().status is None else 0
 
 
 def kill_group(pid: int) -> None:

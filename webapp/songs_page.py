@@ -5,12 +5,13 @@ import time
 from datetime import datetime, timezone
 
 from webapp import engines, jobs, queue, songs, views
+from webapp.engines import FOUR_STEMS, TWO_STEMS
 from webapp.jobs import Job
 from webapp.pages import Html, length, page, part
 from webapp.words import say
 
 WAITS_OR_RUNS = ("queued", "running")
-REFRESH = Html('<noscript><meta http-equiv="refresh" content="10"></noscript>')
+REFRESH = Html('<noscript><meta http-equiv="refresh" content="5"></noscript>')
 
 
 def as_json(mine: list[Job]) -> dict:
@@ -67,7 +68,7 @@ def _progress(job: Job) -> str:
 
 
 def stems_in_words(stems_wanted: str) -> str:
-    return say("vocals, drums, bass, other") if stems_wanted == jobs.FOUR_STEMS else say("vocals and music")
+    return say("vocals, drums, bass, other") if stems_wanted == FOUR_STEMS else say("vocals and music")
 
 
 def _expires_in_words(job: Job) -> Html | str:
@@ -102,8 +103,8 @@ def _compare(job: Job, other: Job) -> Html:
 
 
 def _again(job: Job) -> Html:
-    models = [_option(name, name, job.model) for name in engines.MODELS]
-    stems = [_option(number, stems_in_words(number), job.stems_wanted) for number in (jobs.TWO_STEMS, jobs.FOUR_STEMS)]
+    models = [_option(one.name, one.name, job.model) for one in engines.choices() if not one.install]
+    stems = [_option(number, stems_in_words(number), job.stems_wanted) for number in (TWO_STEMS, FOUR_STEMS)]
     return part(
         "songs/again.html", job=job.id, format=job.format, models=Html("".join(models)), stems=Html("".join(stems))
     )

@@ -6,12 +6,14 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
+from webapp import riff
 from webapp.refusal import Refusal
+from webapp.riff import OPEN_LENGTH
 from webapp.words import say
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")
 MAX_CHANNELS = 8  # 7.1 surround; they are separated pair by pair
-OPEN_LENGTH = 0xFFFFFFFF  # what a program writes that streams a WAV and never comes back to its head
+FLAC_CHANNELS, FLAC_RATE = 8, 655_350  # RFC 9639, 8.2
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,27 @@ def check(path: Path) -> Sound:
     return Sound(seconds=info.frames / info.samplerate, cut_off=_is_cut_off(path))
 
 
+def check_flac(path: Path) -> None:
+    """Raise Refusal (400) with a sentence if FLAC cannot hold what the file at `path` holds."""
+    import soundfile
+
+    info = soundfile.info(path)
+    if info.channels > FLAC_CHANNELS:
+        sentence = say(
+            "FLAC has room for {most} channels, and this file has {channels}. Please choose WAV.",
+            most=FLAC_CHANNELS,
+            channels=info.channels,
+        )
+        raise _refusal(sentence)
+    if info.samplerate > FLAC_RATE:
+        sentence = say(
+            "FLAC goes up to {most} Hz, and this file has {rate}. Please choose WAV.",
+            most=FLAC_RATE,
+            rate=info.samplerate,
+        )
+        raise _refusal(sentence)
+
+
 def _open_unwritten_length(path: Path) -> None:
     """A program that streams may also leave the length of its samples at 0, which libsndfile takes for silence."""
     with path.open("r+b") as file:
@@ -68,20 +91,8 @@ def _is_cut_off(path: Path) -> bool:
 
 
 def _find_data(file: BinaryIO) -> tuple[int, int]:
-    """Where the samples begin, and how many bytes of them the head promises (RIFF, and RF64 of EBU Tech 3306)."""
-    file.seek(0)
-    order = ">" if file.read(4) == b"RIFX" else "<"
-    file.seek(12)
-    long_data = 0
-    while len(head := file.read(8)) == 8:
-        name, length = struct.unpack(f"{order}4sI", head)
-        if name == b"data":
-            return file.tell(), long_data or length
-        after = file.tell() + length + length % 2
-        if name == b"ds64":
-            long_data = int.from_bytes(file.read(16)[8:], "little")
-        file.seek(after)
-    return 0, 0
+    """Where the samples begin, and how many bytes of them the head promises."""
+    return next(((chunk.start, chunk.length) for chunk in riff.chunks(file) if chunk.name == b"data"), (0, 0))
 
 
 def _refusal(sentence: str) -> Refusal:

@@ -1,8 +1,10 @@
 """What a job looks like from outside: its JSON and its pages."""
 
 from webapp import queue
+from webapp.engine import Progress
 from webapp.jobs import Job
 from webapp.limits import GIB, MAX_UPLOAD_BYTES
+from webapp.options import options
 from webapp.pages import length, page
 from webapp.words import say
 
@@ -18,11 +20,11 @@ def as_json(job: Job) -> dict:
         "model": job.model,
         "stems_wanted": job.stems_wanted,
         "format": job.format,
-        "doing": standing.doing,
+        "doing": doing(standing.progress, job.model),
         "elapsed": round(standing.elapsed, 1),
         "queue_position": standing.position,
         "percent": standing.percent,
-        "seconds_left": standing.seconds_left,
+        "seconds_left": standing.seconds_left and round(standing.seconds_left, 1),
         "progress": progress_sentence(job, standing),
         "note": note(job),
         "error": say(job.error),
@@ -39,13 +41,15 @@ def home_page() -> str:
 
 
 def uploaded_page(job: Job) -> str:
-    return page("uploaded.html", job=job.id, name=job.name, length=length(job.seconds), note=note(job))
+    return page(
+        "uploaded.html", job=job.id, name=job.name, length=length(job.seconds), note=note(job), options=options()
+    )
 
 
 def job_page(job: Job) -> str:
     """The page of a job that waits or runs, or what went wrong with it."""
     if job.state == "failed":
-        return page("failed.html", job=job.id, name=job.name, error=say(job.error))
+        return page("failed.html", job=job.id, name=job.name, error=say(job.error), options=options())
     standing = queue.standing(job)
     return page(
         "job.html",
@@ -66,15 +70,17 @@ def stem_url(job: Job, name: str) -> str:
 def note(job: Job) -> str:
     """What a visitor should know of this job beside its state."""
     cut_off = say("The file ends before its header says so; it will be separated as far as it goes.")
-    return " ".join(filter(None, (cut_off if job.cut_off else "", say(job.note))))
+    return " ".join(filter(None, (cut_off if job.cut_off else "", say(job.note, **job.note_values))))
 
 
 def progress_sentence(job: Job, standing: queue.Standing) -> str:
     """Where a job stands, in words."""
     if job.state == "queued":
-        return _place(standing.position)
+        return _place(standing)
     if job.state != "running":
         return ""
+    if standing.progress.doing == "fetching":
+        return say("Fetching the model {model}, {megabytes} MB.", **_model_size(standing.progress, job.model))
     if standing.seconds_left is None:
         return say("Getting ready.")
     return say(
@@ -92,10 +98,27 @@ def _heading(job: Job) -> str:
     return {"queued": say("Waiting"), "running": say("Separating"), "cancelled": say("Deleted")}[job.state]
 
 
-def _place(position: int) -> str:
-    if position == 1:
-        return say("It is the next one.")
-    return say("Number {position} in the queue.", position=position)
+def doing(progress: Progress, model: str) -> str:
+    """What a separation does now, in words; empty if nothing can be said."""
+    return {
+        "": "",
+        "fetching": say("fetching the model {model}, {megabytes} MB", **_model_size(progress, model)),
+        "separating": say("separating"),
+        "writing": say("writing"),
+    }[progress.doing]
+
+
+def _model_size(progress: Progress, model: str) -> dict[str, object]:
+    return {"model": model, "megabytes": round(float(progress.megabytes or 0))}
+
+
+def _place(standing: queue.Standing) -> str:
+    place = say("Number {position} in the queue.", position=standing.position)
+    if standing.position == 1:
+        place = say("It is the next one.")
+    if standing.seconds_left is None:
+        return place
+    return f"{place} {say('Done in about {duration}.', duration=_duration(standing.seconds_left))}"
 
 
 def _duration(seconds: float) -> str:

@@ -10,15 +10,16 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
-from webapp import jobs, locks, queue, separation, sweep
-from webapp.engines import FALLBACK_MODEL
+from webapp import jobs, locks, queue, separation, sweep, tags
 from webapp.folders import UPLOADS
 from webapp.jobs import Job
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
 from webapp.painter import Painter
 from webapp.refusal import Refusal
-from webapp.separation import Separation
+from webapp.separation import Separation, Tagging
+from webapp.words import later
 
 POLL_SECONDS = 0.05
 RESCAN_SECONDS = 5.0
@@ -56,6 +57,8 @@ class Worker:
     def _step(self) -> None:
         for ended in [one for one in self.running.values() if one.status is not None]:
             self._finish(ended)
+        for starting in [one for one in self.running.values() if not one.has_begun]:
+            _note_beginning(starting)
         if self._something_changed():
             self._look()
         self.painter.step()
@@ -92,6 +95,7 @@ class Worker:
                     return
                 self._fall_back_early(job)
                 job.state, job.started, job.attempts = "running", time.time(), job.attempts + 1
+                job.begun = 0.0
             log.info("job %.8s: separating with %s, attempt %d", job_id, job.model, job.attempts)
             self.running[job_id] = Separation(job)
             with jobs.changing(job_id) as job:
@@ -102,17 +106,20 @@ class Worker:
             log.error("job %.8s: cannot start: %s", job_id, error)
             if started := self.running.pop(job_id, None):
                 started.end()  # it runs, but could not be noted: started again, it would run twice
-            _fail(job_id, "The separation could not be started; the server's log says why.")
+            _fail(job_id, later("The separation could not be started; the server's log says why."))
 
     def _fall_back_early(self, job: Job) -> None:
         """Do not ask for a model again that could not be had a moment ago."""
         failed = self.unavailable.get(job.model)
-        if failed is not None and time.monotonic() - failed < MODEL_RETRY_SECONDS:
+        asked_lately = failed is not None and time.monotonic() - failed < MODEL_RETRY_SECONDS
+        if asked_lately and job.separator().falls_back(job.model, job.stems_wanted):
             _fall_back(job)
 
     def _finish(self, ended: Separation) -> None:
         """Turn the end of a separation into the job's next state."""
         job_id, status = ended.job_id, ended.status
+        if status == 0 and not isinstance(ended, Tagging) and self._tag(job_id):
+            return
         log.info("job %.8s: the separation ended with status %d", job_id, status)
         try:
             with jobs.changing(job_id) as job:
@@ -122,6 +129,15 @@ class Worker:
             jobs.remove(job_id)
         del self.running[job_id]
 
+    def _tag(self, job_id: str) -> bool:
+        """Let the stems have the song's tags before anybody sees them; whether there are any."""
+        with suppress(Refusal, OSError):
+            job = jobs.load(job_id)
+            if tags.are_in(job.source):
+                self.running[job_id] = Tagging(job)
+                return True
+        return False
+
     def _settle(self, job: Job, status: int) -> None:
         engine = job.separator()
         job.pid = 0
@@ -129,7 +145,7 @@ class Worker:
             job.state, job.finished = "done", time.time()
             if not all(path.is_file() for path in job.stems().values()):
                 job.state, job.error = "failed", engine.sentence(1)
-        elif status == engine.no_model and job.model != FALLBACK_MODEL:
+        elif engine.falls_back(job.model, job.stems_wanted) and status == engine.fallback.status:
             self.unavailable[job.model] = time.monotonic()
             _fall_back(job)
             job.state, job.attempts = "queued", 0
@@ -149,8 +165,19 @@ class Worker:
 
 
 def _fall_back(job: Job) -> None:
-    job.note = f"The model {job.model} could not be fetched, so the {FALLBACK_MODEL} model was used instead."
-    job.model = FALLBACK_MODEL
+    fallback = job.separator().fallback.to
+    job.note = later("The model {model} could not be fetched, so the {fallback} model was used instead.")
+    job.note_values = {"model": job.model, "fallback": fallback}
+    job.model = fallback
+
+
+def _note_beginning(starting: Separation) -> None:
+    """Note when a separation has its model and begins: only from then on does its percent tell its speed."""
+    with suppress(Refusal):  # deleted meanwhile
+        if queue.progress_of(jobs.load(starting.job_id)).doing in ("separating", "writing"):
+            starting.has_begun = True
+            with jobs.changing(starting.job_id) as job:
+                job.begun = time.time()
 
 
 def _recover(job: Job) -> bool:
@@ -168,7 +195,7 @@ def _recover(job: Job) -> bool:
         if job.attempts < MAX_ATTEMPTS:
             job.state = "queued"
         else:
-            job.state, job.error = "failed", "The separation was interrupted twice. You can start it again."
+            job.state, job.error = "failed", later("The separation was interrupted twice. You can start it again.")
     log.info("job %.8s: was interrupted, now %s", job.id, job.state)
     return True
 

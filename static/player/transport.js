@@ -6,6 +6,7 @@ const NUDGE = 0.04; // the largest change of speed
 const NUDGE_SECONDS = 0.5; // in which a drift is to be gone
 const LOOK_MS = 100;
 const SHORTEST_LOOP = 0.2; // s
+const END = 0.05; // s, as near to its end as an element is started
 
 export class Transport extends EventTarget {
   #turn = 0; // grows with each start and stop, so that a start that still waits sees that it is no longer wanted
@@ -33,7 +34,7 @@ export class Transport extends EventTarget {
   }
 
   play() {
-    if (this.time >= this.duration - 0.1) this.#target = this.loop?.from ?? 0;
+    if (this.time >= this.duration - 2 * END) this.#target = this.loop?.from ?? 0;
     this.playing = true;
     this.#start();
     this.#tell("change");
@@ -52,7 +53,7 @@ export class Transport extends EventTarget {
 
   /** Go to `seconds`, or as near as the song allows. */
   seek(seconds) {
-    this.#target = Math.min(Math.max(seconds, 0), this.duration);
+    this.#target = Math.max(0, Math.min(seconds, this.duration - END));
     if (this.loop && !this.#isInLoop(this.#target)) this.repeat(null);
     this.#hold();
     this.#start();
@@ -86,12 +87,12 @@ export class Transport extends EventTarget {
   async #start() {
     const turn = ++this.#turn;
     if (this.#target !== null) for (const element of this.media) element.currentTime = this.#target;
-    await Promise.all(this.media.map(isReady));
+    await Promise.all(this.media.map(whenReady));
     if (turn !== this.#turn) return;
     this.#target = null;
     if (!this.playing) return;
     await this.desk.hold(); // while all are woken, so that the first does not run ahead
-    await Promise.allSettled(this.media.map((element) => element.play()));
+    await Promise.allSettled(this.media.filter((element) => !isOver(element)).map((element) => element.play()));
     if (turn !== this.#turn) return;
     await this.desk.run();
     this.#drifts = new Map();
@@ -119,7 +120,7 @@ export class Transport extends EventTarget {
   /** A single reading can be wrong by a block of samples, so that only what two of them say is believed. */
   #correct() {
     const now = this.#leader.currentTime;
-    for (const element of this.media) {
+    for (const element of this.media.filter((other) => !other.ended)) {
       const behind = now - element.currentTime;
       const before = this.#drifts.get(element) ?? 0;
       const sure = behind * before > 0 ? Math.sign(behind) * Math.min(Math.abs(behind), Math.abs(before)) : 0;
@@ -157,13 +158,27 @@ function clamp(value, limit) {
   return Math.min(limit, Math.max(-limit, value));
 }
 
-/** Whether an element can play on from where it is; one that has failed keeps nobody waiting. */
-function isReady(element) {
-  const check = () => element.error || (!element.seeking && element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA);
+/** Wait until an element can play on from where it is; its data is fetched from here on, not before. */
+function whenReady(element) {
+  const events = ["canplay", "seeked", "error"];
   element.preload = "auto";
   return new Promise((resolve) => {
-    const answer = () => check() && resolve();
-    for (const event of ["canplay", "seeked", "error"]) element.addEventListener(event, answer);
-    answer();
+    const look = () => {
+      if (!isReady(element)) return;
+      for (const event of events) element.removeEventListener(event, look);
+      resolve();
+    };
+    for (const event of events) element.addEventListener(event, look);
+    look();
   });
+}
+
+/** One that has failed, or is shorter than the others and over, keeps nobody waiting. */
+function isReady(element) {
+  if (element.error) return true;
+  return !element.seeking && (element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || isOver(element));
+}
+
+function isOver(element) {
+  return element.currentTime >= element.duration - END / 2;
 }

@@ -1,10 +1,10 @@
 // The player: wires what is in the page (player.html, track.html) to the transport, the mixer and the pictures.
-import { Desk } from "/static/desk.js";
-import { listenToKeys } from "/static/keys.js";
-import { Mixer, MIXTURE } from "/static/mixer.js";
-import { Picture } from "/static/picture.js";
-import { listenToPointer } from "/static/pointer.js";
-import { Transport } from "/static/transport.js";
+import { Desk } from "/static/player/desk.js";
+import { listenToKeys } from "/static/player/keys.js";
+import { Mixer, MIXTURE } from "/static/player/mixer.js";
+import { Picture } from "/static/player/picture.js";
+import { listenToPointer } from "/static/player/pointer.js";
+import { Transport } from "/static/player/transport.js";
 
 const STEP_SECONDS = 5;
 
@@ -21,6 +21,8 @@ const desk = new Desk();
 const mixer = new Mixer(tracks, desk);
 const transport = new Transport(tracks.map((track) => track.element), Number(player.dataset.seconds), desk);
 
+let dragged = null; // where the visitor is dragging to, s
+
 function clock(seconds) {
   const whole = Math.floor(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
@@ -28,8 +30,9 @@ function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-function showTime(seconds = transport.time) {
+function showTime() {
   const seek = find(".seek");
+  const seconds = dragged ?? transport.time;
   player.style.setProperty("--at", seconds / transport.duration);
   find(".elapsed").textContent = clock(seconds);
   find(".total").textContent = clock(transport.duration);
@@ -42,7 +45,7 @@ function showLoop(loop = transport.loop) {
   player.classList.toggle("looping", loop !== null);
   player.style.setProperty("--from", loop ? loop.from / transport.duration : 0);
   player.style.setProperty("--to", loop ? loop.to / transport.duration : 1);
-  find(".no-loop").disabled = !loop;
+  find(".loop").setAttribute("aria-pressed", loop !== null);
   find(".part").textContent = loop ? `${clock(loop.from)} – ${clock(loop.to)}` : "";
 }
 
@@ -65,14 +68,24 @@ function showMixer() {
 function wireTransport() {
   const seek = find(".seek");
   find(".play").addEventListener("click", () => transport.toggle());
-  seek.addEventListener("input", () => showTime(seek.valueAsNumber));
-  seek.addEventListener("change", () => transport.seek(seek.valueAsNumber));
+  seek.addEventListener("input", () => drag(seek.valueAsNumber));
+  seek.addEventListener("change", () => drop(seek.valueAsNumber));
   find(".loop-from").addEventListener("click", () => loopFrom(transport.time));
   find(".loop-to").addEventListener("click", () => transport.repeat(transport.loop?.from ?? 0, transport.time));
-  find(".no-loop").addEventListener("click", () => transport.repeat(null));
+  find(".loop").addEventListener("click", () => transport.repeat(transport.loop ? null : 0, transport.duration));
   find(".spectrogram").addEventListener("click", toggleSpectrogram);
-  transport.addEventListener("time", () => showTime());
+  transport.addEventListener("time", showTime);
   transport.addEventListener("change", showTransport);
+}
+
+function drag(seconds) {
+  dragged = seconds;
+  showTime();
+}
+
+function drop(seconds) {
+  dragged = null;
+  transport.seek(seconds);
 }
 
 function loopFrom(seconds) {
@@ -95,10 +108,14 @@ function wireTrack(track) {
   element.addEventListener("error", () => (item.querySelector(".fault").hidden = false));
   element.controls = false;
   listenToPointer(item.querySelector(".picture"), {
-    at: (place) => showTime(place * transport.duration),
-    seek: (place) => transport.seek(place * transport.duration),
+    at: (place) => drag(place * transport.duration),
+    seek: (place) => drop(place * transport.duration),
     part: (from, to) => showLoop({ from: from * transport.duration, to: to * transport.duration }),
     loop: (from, to) => transport.repeat(from * transport.duration, to * transport.duration),
+    leave: () => {
+      dragged = null;
+      showTransport();
+    },
   });
 }
 
@@ -124,12 +141,6 @@ function wireMediaKeys() {
   navigator.mediaSession?.setActionHandler("pause", () => transport.pause());
 }
 
-/** The playhead glides from one report of the transport to the next. */
-function glide() {
-  if (transport.playing) player.style.setProperty("--at", transport.time / transport.duration);
-  requestAnimationFrame(glide);
-}
-
 wireTransport();
 tracks.forEach(wireTrack);
 wireKeys();
@@ -138,4 +149,3 @@ mixer.addEventListener("change", showMixer);
 showMixer();
 showTransport();
 for (const hidden of document.querySelectorAll("[data-with-script]")) hidden.hidden = false;
-glide();

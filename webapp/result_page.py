@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from functools import partial
 
 from webapp.jobs import Job
 from webapp.pages import Html, length, page, part
@@ -9,36 +10,45 @@ from webapp.views import note, stem_url
 from webapp.words import say
 
 MIXTURE = "mixture"
+NOTHING = Html()
 
 
-def download_page(job: Job) -> str:
+def result_page(job: Job) -> str:
     return page(
         "download.html",
         job=job.id,
         name=job.name,
         length=length(job.seconds),
         note=note(job),
-        player=player(job.seconds, [track(job, name) for name in (MIXTURE, *job.stems())]),
-        downloads=_joined(part("stem.html", url=stem_url(job, name), title=_download(name)) for name in job.stems()),
+        player=player(
+            job.seconds, map(partial(track, job), (MIXTURE, *job.stems())), part("player/mix.html", job=job.id)
+        ),
+        downloads=_joined(map(partial(_stem, job), job.stems())),
         model=job.model,
         hours=f"{float(os.environ['KEEP_HOURS']):g}",
     )
 
 
-def player(seconds: float, tracks: Iterable[Html]) -> Html:
+def player(seconds: float, tracks: Iterable[Html], below: Html = NOTHING) -> Html:
     """What plays `tracks`, which are as `track` makes them, in step; the longest lasts `seconds`."""
-    return part("player.html", seconds=f"{seconds:.3f}", length=length(seconds), tracks=_joined(tracks))
+    return part(
+        "player/player.html",
+        seconds=f"{seconds:.3f}",
+        length=length(seconds),
+        tracks=_joined(tracks),
+        below=below,
+    )
 
 
-def track(job: Job, name: str) -> Html:
-    """One line of the player. Those of a set sound together, and sets are alternatives."""
+def track(job: Job, name: str, label: str = "") -> Html:
+    """One line of the player. Those of a set sound together, and sets are alternatives, told apart by a label."""
     set_ = MIXTURE if name == MIXTURE else job.id
     beside = f"/downloads/{job.id}/{name}"
     return part(
-        "track.html",
+        "player/track.html",
         id=f"{job.id}-{name}",
         name=name,
-        title=_title(name),
+        title=f"{in_words(name)} {label}".strip(),
         set=set_,
         url=f"{beside}.wav" if name == MIXTURE else stem_url(job, name),
         peaks=f"{beside}.peaks",
@@ -46,7 +56,7 @@ def track(job: Job, name: str) -> Html:
     )
 
 
-def _title(name: str) -> str:
+def in_words(name: str) -> str:
     titles = {
         MIXTURE: say("Mixture"),
         "vocals": say("Vocals"),
@@ -56,6 +66,10 @@ def _title(name: str) -> str:
         "other": say("Other"),
     }
     return titles.get(name, name)
+
+
+def _stem(job: Job, name: str) -> Html:
+    return part("player/stem.html", url=stem_url(job, name), title=_download(name))
 
 
 def _download(name: str) -> str:

@@ -1,6 +1,6 @@
 // What is seen of a track: its waveform, or its spectrogram, as large and in such colours as the page has it now.
-import { drawSpectrogram } from "/static/spectrogram.js";
-import { drawWaveform } from "/static/waveform.js";
+import { drawSpectrogram } from "/static/player/spectrogram.js";
+import { drawWaveform } from "/static/player/waveform.js";
 
 const NB_TRIES = 60;
 const SECONDS_BETWEEN = 2; // the server makes the data just after the separation
