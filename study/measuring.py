@@ -30,7 +30,7 @@ class CommandFailed(Exception):
     """A command ended with an exit status that is not 0; `said` is the end of what it said."""
 
     def __init__(self, status: int, said: str):
-        super().__init__(said)
+        super().__init__(status, said)  # both, else it cannot come back from another process
         self.status, self.said = status, said
 
 
