@@ -23,7 +23,7 @@ export async function objection(file, maxBytes) {
   try {
     return objectionToHead(await head(file));
   } catch {
-    return say("This file cannot be read. A folder cannot be sent.");
+    return say("This file cannot be read. Was it changed or moved, or is it a folder?");
   }
 }
 

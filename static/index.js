@@ -33,7 +33,11 @@ async function choose() {
 function add(line) {
   lines.push(line);
   list.append(line.element);
-  line.button.addEventListener("click", () => (line.isUnderWay ? line.cancel() : queue([line])));
+  line.button.addEventListener("click", ({ detail }) => {
+    if (detail > 1) return; // a double click means what its first half said
+    if (line.isUnderWay) line.cancel();
+    else queue([line]);
+  });
 }
 
 function drop(unwanted) {
@@ -94,5 +98,7 @@ document.addEventListener("drop", (event) => {
 window.addEventListener("beforeunload", (event) => {
   if (busy) event.preventDefault();
 });
-window.addEventListener("pageshow", restart);
+window.addEventListener("pageshow", () => {
+  if (!busy) restart();
+});
 restart();

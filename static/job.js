@@ -37,6 +37,7 @@ function update(job) {
   const waits = job.state === "queued";
   show("heading", waits ? say("Waiting") : say("Separating"));
   show("progress", job.progress);
+  show("detail", job.detail);
   show("note", job.note);
   document.getElementById("bar").value = job.percent;
   document.title = waits ? `${say("Waiting")}: ${job.name}` : `${Math.round(job.percent)} % – ${job.name}`;

@@ -11,13 +11,14 @@ export class Line {
   /** `state`: chosen → waiting → sending → sent; refused before it was sent, failed on the way, or cancelled. */
   constructor(file, maxBytes) {
     this.file = file;
+    this.maxBytes = maxBytes;
     this.state = "chosen";
     this.element = template.content.firstElementChild.cloneNode(true);
     for (const part of ["name", "size", "bar", "words", "button"]) this[part] = this._part(part);
     this.name.textContent = file.name;
     this.size.textContent = size(file.size);
     this.bar.ariaLabel = say("Sending {name}", { name: file.name });
-    this.checked = this._check(maxBytes);
+    this.checked = this._check();
   }
 
   get isUnderWay() {
@@ -31,6 +32,7 @@ export class Line {
 
   wait() {
     this._show("waiting", say("It waits for its turn."));
+    this.checked = this._check(); // again, since the file may have changed
     this._offer(say("Cancel"));
   }
 
@@ -53,8 +55,8 @@ export class Line {
     else this._stop("cancelled", say("Cancelled."), true);
   }
 
-  async _check(maxBytes) {
-    const sentence = await objection(this.file, maxBytes);
+  async _check() {
+    const sentence = await objection(this.file, this.maxBytes);
     if (sentence) this._stop("refused", sentence);
   }
 

@@ -18,7 +18,8 @@ from torch.nn.functional import interpolate
 
 SAMPLE_RATE = 44100
 STEMS = ("vocals", "drums", "bass", "other", "accompaniment")
-VALID_SHARE = 0.1  # of the songs, at least one
+KINDS = ((True, True), (True, False), (False, True))  # of songs: they have the target, the rest
+EVERY = 10  # of so many songs of a kind, one is kept for validation
 SPEEDS = (0.8, 1.25)  # at which a stem is played in training
 COLOUR = 3.0  # dB, about, by which a stem is raised or lowered here and there in its spectrum in training
 LEVELS = (-9.0, 6.0)  # dB, by which the target is raised or lowered in training
@@ -34,17 +35,20 @@ class BadFolder(ValueError):
 
 @dataclass(frozen=True)
 class FolderTrack:
-    """A song in files: `target` in one, the rest in the files `others`, at least `nb_samples` long."""
+    """A song in files: of the target and of the rest, where it has them, at least `nb_samples` long."""
 
     name: str
-    target: Path
+    targets: Sequence[Path]
     others: Sequence[Path]
     nb_samples: int
 
+    def has(self, of_target: bool) -> bool:
+        return bool(self.targets if of_target else self.others)
+
     def read(self, of_target: bool, start: int, nb_samples: int) -> np.ndarray:
         """A stretch of the target or of the rest, (2, nb_samples) float32."""
-        paths = [self.target] if of_target else self.others
-        return sum(_read(path, start, nb_samples) for path in paths)
+        silence = np.zeros((2, nb_samples), np.float32)
+        return sum((_read(path, start, nb_samples) for path in (self.targets if of_target else self.others)), silence)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class MusdbTrack:
     track: object
     target: str
     nb_samples: int
+
+    def has(self, of_target: bool) -> bool:
+        return True
 
     def read(self, of_target: bool, start: int, nb_samples: int) -> np.ndarray:
         """A stretch of the target or of the rest, (2, nb_samples) float32."""
@@ -73,16 +80,22 @@ def find_tracks(root: Path, target: str) -> tuple[list[Track], list[Track]]:
         raise BadFolder(f"There is no folder {root.name}.")
     if next(root.glob("**/*.stem.mp4"), None):
         return _musdb_tracks(root, target)
-    paths = sorted(path for path in root.glob(f"**/{target}.wav") if not path.parent.name.startswith("."))
-    tracks = [_folder_track(path, target) for path in paths]
-    tracks = [track for track in tracks if track.nb_samples]
-    if len(tracks) < 2:
+    folders = {path.parent for stem in STEMS for path in root.glob(f"**/{stem}.wav")}
+    tracks = [_folder_track(folder, target) for folder in sorted(folders) if not folder.name.startswith(".")]
+    parts = _parts(tracks)
+    if not all(any(track.has(of_target) for track in part) for part in parts for of_target in (True, False)):
+        nb_whole = min(sum(track.has(of_target) for track in tracks) for of_target in (True, False))
         raise BadFolder(
-            f"{root.name} holds {len(tracks)} songs with {target}.wav and other stems; at least two are needed."
+            f"{root.name} holds {nb_whole} songs with {target}.wav and other stems; at least two are needed."
         )
-    order = np.random.default_rng(0).permutation(len(tracks))
-    nb_valid = max(1, round(VALID_SHARE * len(tracks)))
-    return [tracks[i] for i in sorted(order[nb_valid:])], [tracks[i] for i in sorted(order[:nb_valid])]
+    return parts
+
+
+def _parts(tracks: list[Track]) -> tuple[list[Track], list[Track]]:
+    """Songs for training and for validation, each part with some of each kind."""
+    kinds = [[track for track in tracks if (track.has(True), track.has(False)) == kind] for kind in KINDS]
+    kinds = [np.random.default_rng(0).permutation(np.array(kind, object)).tolist() for kind in kinds]
+    return [t for kind in kinds for i, t in enumerate(kind) if i % EVERY], [t for kind in kinds for t in kind[::EVERY]]
 
 
 def _musdb_tracks(root: Path, target: str) -> tuple[list[Track], list[Track]]:
@@ -95,13 +108,13 @@ def _musdb_tracks(root: Path, target: str) -> tuple[list[Track], list[Track]]:
     return tracks[0], tracks[1]
 
 
-def _folder_track(path: Path, target: str) -> FolderTrack:
-    """The song that the stem at `path` belongs to; without other stems it has no samples. Raises BadFolder."""
-    folder, accompaniment = path.parent, path.parent / "accompaniment.wav"
+def _folder_track(folder: Path, target: str) -> FolderTrack:
+    """The song of the stems in `folder`. Raises BadFolder."""
+    accompaniment = folder / "accompaniment.wav"
     others = [folder / f"{stem}.wav" for stem in STEMS[:-1] if stem != target]
     others = [accompaniment] if accompaniment.is_file() and target == "vocals" else [o for o in others if o.is_file()]
-    lengths = [_length(file) for file in (path, *others)]
-    return FolderTrack(folder.name, path, others, min(lengths) if others else 0)
+    targets = [path for path in [folder / f"{target}.wav"] if path.is_file()]
+    return FolderTrack(folder.name, targets, others, min(_length(file) for file in (*targets, *others)))
 
 
 def _length(path: Path) -> int:
@@ -143,6 +156,7 @@ class Examples(torch.utils.data.Dataset):
     ):  # fmt: skip
         self.tracks, self.nb_examples, self.seed, self.augmented = tracks, nb_examples, seed, augmented
         self.nb_samples, self.epoch = int(seconds * SAMPLE_RATE), 0
+        self.songs = {of_target: [track for track in tracks if track.has(of_target)] for of_target in (True, False)}
         self._filterbank = make_filterbanks(n_fft, n_hop, center=False)[0]
         self._octaves = np.log2(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE).clip(30) / 30)
         self._augment = aug_from_str(["gain", "channelswap"]) if augmented else torch.nn.Identity()
@@ -178,12 +192,10 @@ class Examples(torch.utils.data.Dataset):
 
     def _stems(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """The target of the next song in turn, and the rest of the same or of another."""
-        place = self._place(self.tracks[index % len(self.tracks)], rng)
-        if not self.augmented:
-            return self._stem(True, *place), self._stem(False, *place)
+        place = self._place(self.songs[True][index % len(self.songs[True])], rng)
         target, place = self._sounding(True, place, rng)
-        rest, _ = self._sounding(False, place if rng.random() < SAME_SONG else self._other_place(rng), rng)
-        return target, rest
+        together = place[0].has(False) and (not self.augmented or rng.random() < SAME_SONG)
+        return target, self._sounding(False, place if together else self._other_place(False, rng), rng)[0]
 
     def _sounding(self, of_target: bool, place: tuple, rng: np.random.Generator) -> tuple[Tensor, tuple]:
         """A stem at `place`, or where it is silent there at another, and that place."""
@@ -191,7 +203,7 @@ class Examples(torch.utils.data.Dataset):
             sound = self._stem(of_target, *place)
             if sound.abs().max() > SILENCE:
                 break
-            place = self._other_place(rng)
+            place = self._other_place(of_target, rng)
         return sound, place
 
     def _stem(self, of_target: bool, track: Track, start: int, speed: float) -> Tensor:
@@ -199,8 +211,9 @@ class Examples(torch.utils.data.Dataset):
         sound = torch.from_numpy(track.read(of_target, start, round(self.nb_samples * speed)))
         return sound if speed == 1 else interpolate(sound[None], self.nb_samples, mode="linear")[0]
 
-    def _other_place(self, rng: np.random.Generator) -> tuple[Track, int, float]:
-        return self._place(self.tracks[rng.integers(len(self.tracks))], rng)
+    def _other_place(self, of_target: bool, rng: np.random.Generator) -> tuple[Track, int, float]:
+        songs = self.songs[of_target]
+        return self._place(songs[rng.integers(len(songs))], rng)
 
     def _place(self, track: Track, rng: np.random.Generator) -> tuple[Track, int, float]:
         """A song, a sample of it to begin with, and in training a random speed."""

@@ -43,9 +43,10 @@ class Trainer:
         self.mixed_precision = self.device == "cuda" if mixed is None else mixed
         train_tracks, valid_tracks = find_tracks(arguments.root, arguments.target)
         shape = (arguments.seq_dur, arguments.nfft, arguments.nhop, arguments.seed)
-        nb_examples = len(train_tracks) * arguments.samples_per_track
+        nb_songs, nb_valid_songs = (sum(track.has(True) for track in part) for part in (train_tracks, valid_tracks))
+        nb_examples = nb_songs * arguments.samples_per_track
         self.examples = Examples(train_tracks, nb_examples, *shape, augmented=True)
-        self.valid_examples = Examples(valid_tracks, VALID_EXAMPLES * len(valid_tracks), *shape, augmented=False)
+        self.valid_examples = Examples(valid_tracks, VALID_EXAMPLES * nb_valid_songs, *shape, augmented=False)
         self.network = self._first_network().to(self.device)
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
         self.optimizer = torch.optim.Adam(

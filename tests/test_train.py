@@ -139,6 +139,19 @@ def test_musdb_layout_has_drums_bass_and_other(tmp_path):
     assert track.read(True, 98, 5).tolist() == pytest.approx(np.repeat([[0.2, 0.2, 0, 0, 0]], 2, 0))
 
 
+def test_a_voice_alone_is_mixed_with_music_alone(tmp_path):
+    from study.datasets import Examples, find_tracks
+
+    for index in range(4):
+        stem = "vocals" if index % 2 else "accompaniment"
+        (tmp_path / str(index)).mkdir()
+        soundfile.write(tmp_path / str(index) / f"{stem}.wav", np.full((RATE, 2), 0.1 + 0.1 * (index % 2)), RATE)
+    for part in find_tracks(tmp_path, "vocals"):
+        assert len(part) == 2
+        mixture, target = Examples(part, 4, 0.5, 1024, 512, seed=0, augmented=False)[0]
+        assert (target[:, 0] / mixture[:, 0]).numpy() == pytest.approx(0.2 / 0.3, rel=0.01)
+
+
 def _empty(root: Path) -> None:
     root.mkdir()
 

@@ -48,6 +48,8 @@ def separate_again(job_id: str, visitor: str, model: str, stems: str, format_: s
 
 
 def _over_the_same_source(job: Job, visitor: str) -> Job:
+    if job.state == "cancelled":
+        raise jobs.no_such_job()
     with room.needed(), jobs.incoming() as folder:
         _share(job, folder / jobs.SOURCE)
         about = {"name": job.name, "seconds": job.seconds, "cut_off": job.cut_off}

@@ -5,7 +5,7 @@ import time
 from datetime import datetime, timezone
 
 from webapp import engines, jobs, queue, songs, views
-from webapp.engines import FOUR_STEMS, TWO_STEMS
+from webapp.engines import FOUR_STEMS, TWO_STEMS, Choice
 from webapp.jobs import Job
 from webapp.pages import Html, length, page, part
 from webapp.words import say
@@ -103,11 +103,15 @@ def _compare(job: Job, other: Job) -> Html:
 
 
 def _again(job: Job) -> Html:
-    models = [_option(one.name, one.name, job.model) for one in engines.choices() if not one.install]
+    models = [_option(one.name, _model(one), job.model) for one in engines.choices() if not one.install]
     stems = [_option(number, stems_in_words(number), job.stems_wanted) for number in (TWO_STEMS, FOUR_STEMS)]
     return part(
         "songs/again.html", job=job.id, format=job.format, models=Html("".join(models)), stems=Html("".join(stems))
     )
+
+
+def _model(choice: Choice) -> str:
+    return choice.name if FOUR_STEMS in choice.stems else f"{choice.name} ({stems_in_words(TWO_STEMS)})"
 
 
 def _option(value: str, words: str, selected: str) -> Html:

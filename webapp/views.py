@@ -26,6 +26,7 @@ def as_json(job: Job) -> dict:
         "percent": standing.percent,
         "seconds_left": standing.seconds_left and round(standing.seconds_left, 1),
         "progress": progress_sentence(job, standing),
+        "detail": detail_sentence(job, standing),
         "note": note(job),
         "error": say(job.error),
         "stems": [{"name": name, "url": stem_url(job, name)} for name in job.stems()],
@@ -59,6 +60,7 @@ def job_page(job: Job) -> str:
         heading=_heading(job),
         percent=round(standing.percent),
         progress=progress_sentence(job, standing),
+        detail=detail_sentence(job, standing),
         note=note(job),
     )
 
@@ -88,6 +90,16 @@ def progress_sentence(job: Job, standing: queue.Standing) -> str:
         percent=round(standing.percent),
         duration=_duration(standing.seconds_left),
     )
+
+
+def detail_sentence(job: Job, standing: queue.Standing) -> str:
+    """What a running job does now, and for how long it has been at work."""
+    if job.state != "running":
+        return ""
+    duration, now = _duration(standing.elapsed), doing(standing.progress, job.model)
+    if now:
+        return say("Now: {doing}. So far: {duration}.", doing=now, duration=duration)
+    return say("So far: {duration}.", duration=duration)
 
 
 def _title(job: Job, standing: queue.Standing) -> str:
