@@ -12,6 +12,7 @@ from .errors import InputError
 
 SAMPLES_AT_ONCE = 2**17
 LARGEST_WAV = 4 * 10**9  # bytes; the sizes in its header have 32 bits
+FLAC_CHANNELS, FLAC_RATE = 8, 655_350  # RFC 9639, 8.2
 PCM_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 # What a format writes for a subtype that it does not have; what is in no table (MP3, Vorbis, A-law...) becomes PCM_16.
 WAV_SUBTYPES = {"PCM_S8": "PCM_U8"} | {
@@ -212,8 +213,10 @@ def encoding_for(mixture: Mixture, ext: str) -> Encoding:
     """The mixture's own encoding, or the next one that files of this extension have. Raises InputError."""
     if ext not in SUBTYPES:
         raise InputError(f"Stems cannot be written as {ext}, only as {', '.join(SUBTYPES)}.")
-    if ext == ".flac" and mixture.nb_channels > 8:
-        raise InputError(f"{mixture.name} has {mixture.nb_channels} channels, and FLAC has room for 8.")
+    if ext == ".flac" and mixture.nb_channels > FLAC_CHANNELS:
+        raise InputError(f"{mixture.name} has {mixture.nb_channels} channels, and FLAC has room for {FLAC_CHANNELS}.")
+    if ext == ".flac" and mixture.sample_rate > FLAC_RATE:
+        raise InputError(f"{mixture.name} has {mixture.sample_rate} Hz, and FLAC goes up to {FLAC_RATE}.")
     return Encoding(SUBTYPES[ext].get(mixture.subtype, "PCM_16"))
 
 

@@ -1,6 +1,6 @@
 // The home page: files are chosen or dropped, looked at, and sent one after another, each a job of its own.
 import { announce } from "/static/live.js";
-import { Line } from "/static/line.js";
+import { Line } from "/static/upload/line.js";
 import { say } from "/static/words.js";
 
 const form = document.getElementById("upload");
@@ -12,7 +12,9 @@ const maxBytes = Number(form.dataset.maxBytes);
 let lines = [];
 let busy = false;
 
-field.multiple = true; // without this script only one can be sent
+// Without this script, only one file can be sent, and none dropped.
+field.multiple = true;
+document.getElementById("several").hidden = false;
 
 /** As new; the page may come back from the browser's history as it was left. */
 function restart() {

@@ -22,6 +22,7 @@ SUFFIXES = (".flac", ".oga", ".ogg", ".opus", ".wav")
 AUDIBLE = 1e-6  # of the highest power: where a voice's spectrum has fallen this far, its band ends
 LOWEST_BAND = 4000.0  # Hz
 FADE = 400  # samples
+NOISE = 4.0  # times the power of the softest tenth of the frames is taken for noise
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def spoken(speaker: str, seconds: float, rng: np.random.Generator) -> tuple[np.n
     in Hz above which they hold nothing."""
     sounds, files = [], _installed(SPEECH)[speaker]
     while sum(map(len, sounds)) < seconds * SAMPLE_RATE:
-        sounds.append(_trimmed(_read(files[rng.integers(len(files))]))[: int(seconds * SAMPLE_RATE)])
+        sounds.append(_trimmed(_cleaned(_read(files[rng.integers(len(files))]).mean(0)))[: int(seconds * SAMPLE_RATE)])
     speech = np.concatenate(sounds)
     hertz, power = signal.welch(speech, SAMPLE_RATE, nperseg=2048)
     return speech, max(LOWEST_BAND, float(hertz[power > AUDIBLE * power.max()][-1]))
@@ -114,11 +115,20 @@ def _read(path: Path, seconds: float | None = None, place: float = 0.0) -> np.nd
     return np.broadcast_to(sound.T[:2], (2, len(sound))).copy()
 
 
+def _cleaned(sound: np.ndarray) -> np.ndarray:
+    """The sound (nb_samples,) without the noise that its softest frames hold (spectral subtraction, S. Boll, 1979)."""
+    _, _, frames = signal.stft(sound, SAMPLE_RATE, nperseg=1024)
+    power = np.abs(frames) ** 2
+    noise = NOISE * np.percentile(power, 10, axis=-1, keepdims=True)
+    _, clean = signal.istft(frames * np.sqrt(np.clip(1 - noise / (power + 1e-12), 0, 1)), SAMPLE_RATE)
+    return clean[: len(sound)].astype(np.float32)
+
+
 def _trimmed(sound: np.ndarray) -> np.ndarray:
-    """The sound in mono, as loud as all others, faded at its ends and without silence there."""
-    mono = sound.mean(0, keepdims=True)
-    loud = np.flatnonzero(np.abs(mono[0]) > 0.02 * np.abs(mono).max())
-    if not len(loud):
-        return mono[0, :0]
-    from_end = np.minimum(np.arange(np.ptp(loud)), np.arange(np.ptp(loud))[::-1])
-    return effects.scale_to(mono[:, loud[0] : loud[-1]], -20)[0] * np.minimum(1, from_end / FADE).astype(np.float32)
+    """The sound (nb_samples,) as loud as all others, faded at its ends and without silence there."""
+    loud = np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max(initial=0))
+    if len(loud) < 2 * FADE:
+        return sound[:0]
+    kept = effects.scale_to(sound[None, loud[0] : loud[-1]], -20)[0]
+    time = np.arange(len(kept))
+    return kept * np.minimum(1, np.minimum(time, time[::-1]) / FADE).astype(np.float32)

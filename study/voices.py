@@ -23,6 +23,8 @@ FRAME_PERIOD = 0.005  # seconds
 NB_BINS = 1025  # of WORLD's spectra at SAMPLE_RATE
 PRESENCE = slice(110, 190)  # bins, 2.4 to 4.1 kHz
 SILENCE = 1e-14
+LEGATO = 0.15  # seconds between two notes that a voice sings through
+RELEASE = 12  # frames in which a voice comes and goes
 LANGUAGES = (
     "en-us", "en-gb", "de", "fr-fr", "es", "it", "pt-br", "sv", "pl", "nl", "fi", "tr", "cs", "el", "ro", "hu",
     "id", "ja",
@@ -82,8 +84,11 @@ def make_voice(rng: np.random.Generator) -> Voice:
     low, formants = (
         (75, 0.88), (95, 0.94), (125, 1.0), (165, 1.06), (210, 1.12), (250, 1.18), (310, 1.25),
     )[rng.choice(7, p=(0.1, 0.17, 0.2, 0.18, 0.17, 0.12, 0.06))]  # fmt: skip
+    speaker = _speaker(rng)
+    if speaker in recordings.speakers():
+        formants **= 0.5  # a true throat bears less
     return Voice(
-        speaker=_speaker(rng),
+        speaker=speaker,
         low=low * rng.uniform(0.92, 1.08),
         formants=formants * rng.uniform(0.93, 1.07),
         tilt=rng.normal(-1, 2.5),
@@ -178,8 +183,11 @@ def as_sung(voice: Voice, speech: Speech, notes: list[Note], tempo: float, rng: 
     groups = _shared(notes, len(bounds) - 1)
     first = notes[0].start
     sources = []
-    for group, begin, end in zip(groups, bounds[:-1], bounds[1:], strict=False):
-        length = _frame(group[-1].start + group[-1].length - first, tempo) - _frame(group[0].start - first, tempo)
+    for index, (group, begin, end) in enumerate(zip(groups, bounds[:-1], bounds[1:], strict=False)):
+        following = groups[index + 1][0].start if index + 1 < len(groups) else np.inf
+        last = group[-1].start + group[-1].length
+        last = following if following - last < LEGATO * tempo / 60 else last
+        length = _frame(last - first, tempo) - _frame(group[0].start - first, tempo)
         gap = _frame(group[0].start - first, tempo) - sum(map(len, sources))
         sources += [np.full(max(0, gap), -1), _stretched(speech, begin, end, max(length, 8))]
     frames = np.concatenate(sources)
@@ -187,7 +195,7 @@ def as_sung(voice: Voice, speech: Speech, notes: list[Note], tempo: float, rng: 
     melody = _melody(voice, notes, tempo, len(frames), rng)
     return Speech(
         np.where((speech.pitch[frames] > 0) & ~rest, melody, 0.0),
-        np.where(rest[:, None], SILENCE, speech.spectrum[frames]),
+        np.maximum(speech.spectrum[frames] * _dynamics(rest, rng), SILENCE),
         speech.aperiodicity[frames],
         speech.band,
     )
@@ -266,6 +274,18 @@ def _melody(voice: Voice, notes: list[Note], tempo: float, nb_frames: int, rng: 
     knots = np.arange(0, time[-1] + 0.4, 0.2)
     drift = np.interp(time, knots, voice.drift * rng.standard_normal(len(knots)))
     return 440 * 2 ** ((pitch + vibrato + drift - 69) / 12)
+
+
+def _dynamics(rest: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A factor for the power (nb_frames, NB_BINS): silence in rests, a soft onset and end beside them, and between
+    them more and less effort, which is heard above 1 kHz more than below."""
+    window = np.hanning(2 * RELEASE + 1)
+    padded = np.pad(np.where(rest, 0.0, 1.0), RELEASE)  # a phrase begins and ends in silence
+    edges = np.clip(2 * np.convolve(padded, window / window.sum(), "valid") - 1, 0, 1)
+    knots = np.arange(0, len(rest) + 60, 60)
+    effort = np.interp(np.arange(len(rest)), knots, rng.normal(0, 2, len(knots)))
+    octaves = np.log2(np.linspace(0, SAMPLE_RATE / 2, NB_BINS).clip(1000) / 1000)
+    return edges[:, None] ** 2 * 10 ** (effort[:, None] * (1 + 0.5 * octaves) / 10)
 
 
 def utter(voice: Voice, speech: Speech) -> np.ndarray:

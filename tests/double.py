@@ -18,9 +18,9 @@ def put_in(home: Path) -> None:
     order(home)
 
 
-def order(home: Path, seconds: float = 0.1, status: int = 0) -> None:
+def order(home: Path, seconds: float = 0.1, status: int = 0, says: str = "separating") -> None:
     beside = home / "engine.json.new"
-    beside.write_text(json.dumps({"seconds": seconds, "status": status}))
+    beside.write_text(json.dumps({"seconds": seconds, "status": status, "says": says}))
     beside.replace(home / "engine.json")
 
 

@@ -46,8 +46,8 @@ def _options() -> argparse.Namespace:
 
 
 def _work(begin: float) -> None:
-    while (part := (time.monotonic() - begin) / _orders()["seconds"]) < 1:
-        sys.stderr.write(f"\rseparating: {100 * part:3.0f}%|")
+    while (part := (time.monotonic() - begin) / (orders := _orders())["seconds"]) < 1:
+        sys.stderr.write(f"\r{orders['says']}: {100 * part:3.0f}%|#| 12.5M/35.6M [")
         sys.stderr.flush()
         time.sleep(0.02)
 

@@ -78,6 +78,15 @@ def test_a_recorded_speaker_sings_the_melody(installed, rng):
         assert np.median(pitch[pitch > 0]) == pytest.approx(hertz, rel=0.06)
 
 
+def test_a_voice_sings_through_short_gaps_and_fades_before_rests(installed, rng):
+    voice = replace(make_voice(rng), speaker="klettres/de/*/*")
+    notes = [Note(0, 0.9, 57, 90), Note(1, 1, 60, 90), Note(3, 1, 57, 90)]
+    power = as_sung(voice, speak(voice, 8, rng), notes, 60, rng).spectrum.sum(1)
+    assert power[180:200].min() > 1e-3 * power.max()
+    assert power[410:590].max() < 1e-6 * power.max()
+    assert power[398] < 0.1 * power[380]
+
+
 def test_a_song_of_recordings_is_the_same_for_the_same_seed(installed, monkeypatch):
     monkeypatch.setattr(songs, "RECORDED", 1.0)
     monkeypatch.setattr("study.voices.RECORDED", 1.0)

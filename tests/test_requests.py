@@ -358,7 +358,7 @@ def test_a_download_is_named_after_the_song(client, stem):
     disposition = client.get(stem).headers["Content-Disposition"]
     assert disposition.startswith("attachment; ")
     assert 'filename="_and_ _live_ _ - vocals.wav"' in disposition
-    assert "filename*=UTF-8''%C3%91and%C3%BA%20%22live%22%20%E6%AD%8C%20-%20vocals.wav" in disposition
+    assert "filename*=UTF-8''%C3%91and%C3%BA%20_live_%20%E6%AD%8C%20-%20vocals.wav" in disposition
 
 
 # Parts of a file

@@ -247,6 +247,7 @@ def test_leaving_while_it_sends_is_asked_about(home_page, song):
 def test_without_javascript_one_file_is_sent_as_ever(home_page, song):
     page = home_page(java_script_enabled=False)
     assert page.get_by_label(FIELD).get_attribute("multiple") is None
+    assert page.get_by_text("Or drop files").is_hidden()
     send(page, song(0.5, name="plain.wav"))
     page.get_by_role("heading", name="Sound file is uploaded successfully").wait_for()
 

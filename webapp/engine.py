@@ -103,7 +103,7 @@ class Engine:
         ]
         if not found:
             return NOTHING_YET
-        _, doing, match = max(found, key=lambda one: one[0])
+        _, doing, match = sorted(found, key=lambda one: one[0])[-1]
         values = match.groupdict()
         percent = 0.0 if doing == "fetching" else float(values["percent"])
         return Progress(doing, percent, values.get("megabytes") or "")

@@ -78,7 +78,7 @@ class Job:
 
     def stems(self) -> dict[str, Path]:
         """The finished stems: the name on the page → the file."""
-        if self.state != "done":
+        if self.state != "done" or self.engine not in engines.table():
             return {}
         files = self.separator().files(self.model, self.stems_wanted, self.format)
         return {name: self.outdir / path for name, path in files.items()}

@@ -6,7 +6,7 @@ MAX_UPLOAD_BYTES = 8 * GIB  # three hours of 96 kHz, 24 bit, stereo are 6.2 GB
 MAX_FORM_BYTES = 64 << 10
 MAX_SCRIPTS = 16  # CGI scripts at a time, uploads apart; one takes about 20 MB
 MAX_UPLOADS = 16  # at a time
-MAX_STREAMS = 8  # zips and mixes that are being sent, at a time; a mix takes about 60 MB
+MAX_STREAMS = 8  # zips and mixes that are being sent, at a time; a mix takes about 40 MB
 SLOT_SECONDS = 10  # for which a request waits for its turn before it is told to come again
 
 SPARE_DISK_BYTES = 64 << 20  # left free on the disk after an upload

@@ -11,6 +11,11 @@ def options() -> Html:
     return part("options/options.html", models=Html("".join(map(_model, engines.choices()))))
 
 
+def about_model(name: str) -> str:
+    """What a model is, in a sentence; empty if it is here no more."""
+    return next((f"{say(choice.about)}." for choice in engines.choices() if choice.name == name), "")
+
+
 def line(choice: Choice) -> str:
     """What a model is, in one line: quality and speed, licence, and what must be fetched first."""
     sentences = [say(choice.about), say("Licence: {licence}", licence=say(choice.licence))]

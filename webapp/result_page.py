@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from webapp.jobs import Job
+from webapp.options import about_model
 from webapp.pages import Html, length, page, part
 from webapp.views import note, stem_url
 from webapp.words import say
@@ -14,17 +15,17 @@ NOTHING = Html()
 
 
 def result_page(job: Job) -> str:
+    tracks = map(partial(track, job), (MIXTURE, *job.stems()))
     return page(
         "download.html",
         job=job.id,
         name=job.name,
         length=length(job.seconds),
         note=note(job),
-        player=player(
-            job.seconds, map(partial(track, job), (MIXTURE, *job.stems())), part("player/mix.html", job=job.id)
-        ),
+        player=player(job.seconds, tracks, part("player/mix.html", job=job.id)),
         downloads=_joined(map(partial(_stem, job), job.stems())),
         model=job.model,
+        about=about_model(job.model),
         hours=f"{float(os.environ['KEEP_HOURS']):g}",
     )
 

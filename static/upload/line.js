@@ -1,8 +1,8 @@
 // One file's line in the list: its name, how far it is, and a button that cancels it or sends it again.
-import { duration, size } from "/static/amounts.js";
-import { objection } from "/static/check.js";
 import { announce, tens } from "/static/live.js";
-import { NotSent, send } from "/static/send.js";
+import { duration, size } from "/static/upload/amounts.js";
+import { objection } from "/static/upload/check.js";
+import { NotSent, send } from "/static/upload/send.js";
 import { say } from "/static/words.js";
 
 const template = document.getElementById("line");
