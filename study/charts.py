@@ -4,6 +4,7 @@ import altair as alt
 import pandas as pd
 
 SIZE = {"width": 640, "height": 280}
+TILTED = alt.Axis(labelAngle=-30)
 AGGREGATES = {"medians": "median", "sums": "sum"}
 
 alt.data_transformers.disable_max_rows()
@@ -13,7 +14,7 @@ def over_songs(quality: pd.DataFrame, metric: str, target: str) -> alt.LayerChar
     """A box for each song and model over the seconds of the target, and a line through the means."""
     rows = quality[quality["target"] == target].dropna(subset=[metric])
     chart = alt.Chart(rows[["song", "model", metric]])
-    song = alt.X("song:N", title="song")
+    song = alt.X("song:N", title="song", axis=TILTED)
     level = alt.Y(f"{metric}:Q", title=f"{metric} of {target}, dB")
     boxes = chart.mark_boxplot(size=6, outliers=alt.MarkConfig(size=6)).encode(song, level, _model(), _side_by_side())
     means = chart.mark_line(point=True, strokeWidth=1.5).encode(song, alt.Y(f"mean({metric}):Q"), _model())
@@ -27,7 +28,7 @@ def by_target(quality: pd.DataFrame, metric: str, bars: str) -> alt.Chart:
     return (
         alt.Chart(values)
         .mark_bar()
-        .encode(alt.X("target:N"), alt.Y(f"{metric}:Q", title=f"{metric}, dB"), _model(), _side_by_side())
+        .encode(alt.X("target:N", axis=TILTED), alt.Y(f"{metric}:Q", title=f"{metric}, dB"), _model(), _side_by_side())
         .properties(**SIZE, title=f"{metric} by target: {bars} over songs")
     )
 
@@ -39,7 +40,7 @@ def times(timing: pd.DataFrame, kind: str) -> alt.Chart:
     return (
         alt.Chart(timing[["sample", "model", kind]])
         .mark_bar()
-        .encode(alt.X("sample:N"), alt.Y(f"{kind}:Q", title=titles[kind]), _model(), _side_by_side())
+        .encode(alt.X("sample:N", axis=TILTED), alt.Y(f"{kind}:Q", title=titles[kind]), _model(), _side_by_side())
         .properties(**SIZE, title=titles[kind])
     )
 

@@ -27,11 +27,17 @@ class Run:
 
 
 class CommandFailed(Exception):
-    """A command ended with an exit status that is not 0; `said` is the end of what it said."""
+    """A command ended with an exit status that is not 0; `said` is what it said."""
 
     def __init__(self, status: int, said: str):
         super().__init__(status, said)  # both, else it cannot come back from another process
         self.status, self.said = status, said
+
+    @property
+    def sentence(self) -> str:
+        """The last line of what it said."""
+        last = (self.said.splitlines() or ["It failed without a word."])[-1]
+        return last.removeprefix("error: ")
 
 
 def measured(command: Sequence[object]) -> Run:

@@ -120,7 +120,7 @@ def _run(tasks: Sequence[Task], nb_workers: int) -> dict[str, str]:
                 try:
                     done.result()
                 except CommandFailed as error:
-                    failed[waiting[done].separator.name] = (error.said.splitlines() or ["It failed."])[-1]
+                    failed[waiting[done].separator.name] = error.sentence
         finally:
             pool.shutdown(cancel_futures=True)
     return failed

@@ -96,7 +96,7 @@ def choice(models, fast_enough: float) -> str:
         return f"No model does {fast_enough:g} s of audio a second here; {quickest} comes nearest."
     best = fast["two"].idxmax()
     return (
-        f"Choose {best}: of the {len(fast)} models that do at least {fast_enough:g} s of audio a second here, it has "
+        f"Choose {best}: of the models that do at least {fast_enough:g} s of audio a second here ({len(fast)}), it has "
         f"the best vocals (median SDR {fast['two'][best]:.2f} dB), at {fast['speed'][best]:.1f} s of audio a second."
     )
 

@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
         try:
             runs += _time(separator, samples, arguments.repeats)
         except CommandFailed as failed:
-            absent[separator.name] = (failed.said.splitlines() or ["It failed."])[-1]
+            absent[separator.name] = failed.sentence
     _save(arguments.out, samples, runs)
     for name, why in absent.items():
         print(f"skipped {name}: {why}", file=sys.stderr)
