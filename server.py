@@ -26,8 +26,9 @@ from webapp import gateway, guard, jobs, names, pages, views
 from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.keeper import Keeper
-from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, SLOT_SECONDS
+from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, PIECE_BYTES, SLOT_SECONDS
 from webapp.refusal import Refusal
+from webapp.result_page import IN_PIECES
 from webapp.words import listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
@@ -199,7 +200,7 @@ class Handler(CGIHTTPRequestHandler):
             path, content_type = static
             send_file(self, path, f"{content_type}; charset=utf-8")
         elif mixture := MIXTURE_PATH.fullmatch(self.route):
-            send_file(self, jobs.load(mixture[1]).source, "audio/wav")
+            send_file(self, jobs.load(mixture[1]).source, "audio/wav", most_bytes=self._most_bytes())
         elif picture := PICTURE_PATH.fullmatch(self.route):
             self._send_picture(*picture.groups())
         elif stem:
@@ -217,7 +218,13 @@ class Handler(CGIHTTPRequestHandler):
         if not path or format != job.format:
             raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
         jobs.touch(job)
-        send_file(self, path, f"audio/{format}", names.attachment(names.stem(job, name, path.suffix)))
+        send_file(
+            self, path, f"audio/{format}", names.attachment(names.stem(job, name, path.suffix)), self._most_bytes()
+        )
+
+    def _most_bytes(self) -> int:
+        """A browser has six connections to a server, and each track of a player keeps one until it has all it asked."""
+        return PIECE_BYTES if self.query == IN_PIECES else sys.maxsize
 
     def _send_picture(self, job_id: str, name: str, kind: str) -> None:
         job = jobs.load(job_id)

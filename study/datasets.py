@@ -24,7 +24,7 @@ SPEEDS = (0.8, 1.25)  # at which a stem is played in training
 COLOUR = 3.0  # dB, about, by which a stem is raised or lowered here and there in its spectrum in training
 LEVELS = (-9.0, 6.0)  # dB, by which the target is raised or lowered in training
 SAME_SONG = 0.35  # of the examples; in the others the stems come from two songs, as in Open-Unmix
-SILENT, ALONE = 0.15, 0.05  # of the examples in training: no target, as before a voice comes in; nothing else
+SILENT, ALONE = 0.1, 0.05  # of the examples in training: no target, as before a voice comes in; nothing else
 SILENCE = 0.003  # peak of a stretch in which nothing happens; in training another one is taken
 NB_TRIES = 10  # at most, to find one where something does
 

@@ -29,7 +29,7 @@ NB_CHANNELS = 2
 AVERAGING = 0.999  # share of the old average that a step leaves, once there have been many steps
 NB_FOR_STATISTICS = 100  # examples
 VALID_EXAMPLES = 4  # of each song
-FLOOR = 0.01  # root mean square magnitude that is next to silence
+FLOOR = 1e-4  # mean square magnitude that is next to silence
 CHECKPOINT = "checkpoint.pt"
 
 
@@ -131,12 +131,12 @@ class Trainer:
             yield [part.to(self.device) for part in batch]
 
     def _loss(self, network: torch.nn.Module, mixtures: Tensor, targets: Tensor) -> Tensor:
-        """Root of the mean square error of the magnitudes (nb_examples, nb_channels, nb_bins, nb_frames), in parts of
-        the mixture's, so that it goes on falling where little is left of it."""
+        """Mean square error of the magnitudes (nb_examples, nb_channels, nb_bins, nb_frames), in parts of the mixture's
+        mean square."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.mixed_precision):
             estimates = network(mixtures)
-        errors, levels = (vector_norm(sound, dim=(1, 2, 3)) for sound in (estimates - targets, mixtures))
-        return (errors.float() / (levels.float() + FLOOR * mixtures[0].numel() ** 0.5)).mean()
+        errors, levels = (vector_norm(sound, dim=(1, 2, 3)).float() for sound in (estimates - targets, mixtures))
+        return (errors.square() / (levels.square() + FLOOR * mixtures[0].numel())).mean()
 
     def _first_network(self) -> OpenUnmix:
         """A fresh network that knows the mean and the spread of the mixtures, or the given model's."""

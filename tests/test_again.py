@@ -154,7 +154,7 @@ def test_two_results_of_one_song_can_be_compared(client, song):
     ]
     stems = [(stem, job) for stem in ("vocals", "music") for job in (one, other)]
     urls = [f"/downloads/{one}/mixture.wav", *(f"/downloads/{job}/{stem}.wav" for stem, job in stems)]
-    assert re.findall(r'<audio [^>]*src="([^"]+)"', page) == urls
+    assert re.findall(r'<audio [^>]*src="([^"]+)\?in-pieces"', page) == urls
 
 
 def test_only_results_of_one_song_can_be_compared(client, song):

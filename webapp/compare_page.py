@@ -3,7 +3,7 @@
 from webapp import songs_page
 from webapp.jobs import Job
 from webapp.pages import Html, length, page, part
-from webapp.result_page import MIXTURE, player, track
+from webapp.result_page import IN_PIECES, MIXTURE, player, track
 
 
 def compare_page(one: Job, other: Job) -> str:
@@ -11,7 +11,7 @@ def compare_page(one: Job, other: Job) -> str:
     pair = {"A": one, "B": other}
     names = dict.fromkeys([*one.stems(), *other.stems()])
     stems = [
-        track(job, name, f"{letter} ({job.model})")
+        track(job, name, f"{letter} ({job.model})", f"?{IN_PIECES}")
         for name in names
         for letter, job in pair.items()
         if name in job.stems()
@@ -21,7 +21,7 @@ def compare_page(one: Job, other: Job) -> str:
         name=one.name,
         length=length(one.seconds),
         results=Html("\n".join(_result(letter, job) for letter, job in pair.items())),
-        player=player(one.seconds, [track(one, MIXTURE), *stems]),
+        player=player(one.seconds, [track(one, MIXTURE, query=f"?{IN_PIECES}"), *stems]),
     )
 
 

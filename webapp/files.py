@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -13,8 +14,17 @@ from webapp.words import say
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, disposition: str = "inline") -> None:
-    """Answer a GET or HEAD with the file at `path`. Raises Refusal (404) if it has just gone."""
+def send_file(
+    handler: BaseHTTPRequestHandler,
+    path: Path,
+    content_type: str,
+    disposition: str = "inline",
+    most_bytes: int = sys.maxsize,
+) -> None:
+    """Answer a GET or HEAD with the file at `path`. Raises Refusal (404) if it has just gone.
+
+    Of a range, the first `most_bytes` are sent; the client asks for the rest, as it must be ready to.
+    """
     try:
         file = path.open("rb")
     except OSError:
@@ -27,6 +37,8 @@ def send_file(handler: BaseHTTPRequestHandler, path: Path, content_type: str, di
             status, start, end = HTTPStatus.NOT_MODIFIED, 0, 0
         else:
             status, start, end = _part(handler, tag, modified, size)
+        if status == HTTPStatus.PARTIAL_CONTENT:
+            end = min(end, start + most_bytes)
         _send_head(handler, status, (start, end, size), tag, modified)
         handler.send_header("Content-Type", content_type)
         handler.send_header("Content-Disposition", disposition)

@@ -11,6 +11,8 @@ SLOT_SECONDS = 10  # for which a request waits for its turn before it is told to
 
 SPARE_DISK_BYTES = 64 << 20  # left free on the disk after an upload
 
+PIECE_BYTES = 2 << 20  # of a track that is fetched in pieces
+
 IDLE_SECONDS = 60  # a connection on which nothing moves
 SCRIPT_SECONDS = 90  # a CGI script, beside the time that its body takes; it tells an idle sender so before that
 SLOWEST_UPLOAD = 32 << 10  # bytes a second that a body is given time for

@@ -12,6 +12,7 @@ from webapp.words import say
 
 MIXTURE = "mixture"
 NOTHING = Html()
+IN_PIECES = "in-pieces"  # asked for where there are more tracks than a browser has connections
 
 
 def result_page(job: Job) -> str:
@@ -41,7 +42,7 @@ def player(seconds: float, tracks: Iterable[Html], below: Html = NOTHING) -> Htm
     )
 
 
-def track(job: Job, name: str, label: str = "") -> Html:
+def track(job: Job, name: str, label: str = "", query: str = "") -> Html:
     """One line of the player. Those of a set sound together, and sets are alternatives, told apart by a label."""
     set_ = MIXTURE if name == MIXTURE else job.id
     beside = f"/downloads/{job.id}/{name}"
@@ -51,7 +52,7 @@ def track(job: Job, name: str, label: str = "") -> Html:
         name=name,
         title=f"{in_words(name)} {label}".strip(),
         set=set_,
-        url=f"{beside}.wav" if name == MIXTURE else stem_url(job, name),
+        url=(f"{beside}.wav" if name == MIXTURE else stem_url(job, name)) + query,
         peaks=f"{beside}.peaks",
         spectrogram=f"{beside}.spectrogram",
     )
