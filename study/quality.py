@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["vocals", "drums", "bass", "other"], help="vocals alone are scored among two (all four)")  # fmt: skip
     add("--tracks", type=int, default=50, help="songs at most (%(default)s)")
     add("--duration", type=float, metavar="SECONDS", help="from the middle of each song (all of it)")
-    add("--nb-workers", type=int, default=1, help="songs at a time; each takes about 1 GB a minute of song (1)")
+    add("--nb-workers", type=int, default=1, help="songs at a time; each takes about 1.5 GB a minute of song (1)")
     add("--out", type=Path, default=Path("results"), metavar="DIR", help="for the tables (%(default)s)")
 
 
