@@ -3,9 +3,17 @@
 import argparse
 import sys
 
-from study import serving, speed, synthesize, train
+from study import quality, report, serving, speed, synthesize, timing, train
 
-COMMANDS = {"serving": serving, "speed": speed, "synthesize": synthesize, "train": train}
+COMMANDS = {
+    "timing": timing,
+    "quality": quality,
+    "report": report,
+    "speed": speed,
+    "serving": serving,
+    "synthesize": synthesize,
+    "train": train,
+}
 
 
 def main() -> int:

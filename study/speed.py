@@ -5,39 +5,22 @@ ratio is that of each pair. Their stems must agree.
 """
 
 import argparse
-import importlib.metadata
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-PROJECT = Path(__file__).resolve().parent.parent
+from study.measuring import PROJECT, CommandFailed, Run, machine, measured
+
 STARTER = PROJECT / "openunmix_models" / "starter"
 COMMANDS = {"ours": "openunmix_models", "umx": "study.upstream"}
 SECONDS = (8, 60, 240)
 SAMPLE_RATE = 44100
 LARGEST_DIFFERENCE = 1e-4  # of full scale
-PACKAGES = ("torch", "numpy", "soundfile", "soxr", "openunmix")
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one process took: seconds, and bytes at its peak."""
-
-    wall: float
-    user: float
-    system: float
-    peak: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Measure, and print the table as Markdown. 1 if the stems do not agree."""
     names = ["ours", *([arguments.against] if arguments.against else [])]
-    print(f"{_machine()}\n\nModel: {arguments.model.name}, targets: {', '.join(arguments.targets)}, and a residual.\n")
+    print(f"{machine()}\n\nModel: {arguments.model.name}, targets: {', '.join(arguments.targets)}, and a residual.\n")
     print("| file | command | wall s | user s | system s | peak MB | audio s per s | times as fast |")
     print("|---|---|---|---|---|---|---|---|")
     worst = 0.0
@@ -90,16 +73,10 @@ def _run(name: str, path: Path, arguments: argparse.Namespace, outdir: Path) -> 
         "--no-cuda",
     ]
     command = [sys.executable, "-m", COMMANDS[name], path.resolve(), *options, "--outdir", outdir]
-    with tempfile.TemporaryFile() as log:
-        start = time.perf_counter()
-        process = subprocess.Popen([str(part) for part in command], cwd=PROJECT, stdout=log, stderr=log)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        if status:
-            log.seek(0)
-            raise SystemExit(f"{name} failed:\n{log.read().decode(errors='replace')}")
-    process.returncode = 0  # it has been waited for
-    return Run(wall, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * MAXRSS_UNIT)
+    try:
+        return measured(command)
+    except CommandFailed as failed:
+        raise SystemExit(f"{name} failed:\n{failed.said}") from None
 
 
 def _print_rows(path: Path, runs: dict[str, list[Run]]) -> None:
@@ -137,17 +114,3 @@ def _made(folder: Path, seconds: int) -> Path:
             sides = np.stack([voice + chord, voice - 0.5 * chord], axis=1)
             file.write(sides + 0.01 * rng.standard_normal(sides.shape))
     return path
-
-
-def _machine() -> str:
-    """The machine's and the versions' names."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_processor()}, {cores} cores, {platform.system()}; Python {platform.python_version()}, {versions}."
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

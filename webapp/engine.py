@@ -77,6 +77,7 @@ class Engine:
     stems: Mapping[str, Stems]
     progress: Mapping[str, re.Pattern]
     modules: tuple[str, ...] = ()
+    warm: tuple[str, ...] = ()  # arguments by which the next song is begun sooner; the study does not want them
     listing: tuple[str, ...] = ()  # the command that lists its models itself
     models: tuple[Model, ...] = ()
     fallback: Fallback | None = None

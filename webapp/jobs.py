@@ -90,7 +90,11 @@ class Job:
 
     def command(self) -> list[str]:
         """The argument list that separates it."""
-        return self.separator().arguments(self.source, self.model, self.outdir, self.stems_wanted, self.format)
+        engine = self.separator()
+        return [
+            *engine.arguments(self.source, self.model, self.outdir, self.stems_wanted, self.format),
+            *engine.warm,
+        ]
 
 
 FIELDS = frozenset(field.name for field in fields(Job))
