@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.engine import Engine
-
 from webapp import engines
+from webapp.engine import Engine
 
 SOURCE = "song.wav"  # as the table's engines expect it
 FORMAT = "wav"
