@@ -58,7 +58,7 @@ def test_the_page_and_the_tab_s_title_say_where_it_stands(job_page, orders):
     page.get_by_role("progressbar", name="Separating").wait_for()
     page.get_by_text(re.compile(r"^Now: .+\. So far: \d+ s\.$")).wait_for()
     orders(seconds=20)
-    page.get_by_text(re.compile(r"^\d+ % done, about .+ left\.$")).wait_for()
+    page.locator("#progress", has_text=re.compile(r"^\d+ % done, about .+ left\.$")).wait_for()
     wait_until(lambda: re.fullmatch(r"[1-9]\d? % – My Søng\.wav", page.title()))
     wait_until(lambda: "% done" in page.locator("#said").inner_text())
     orders()

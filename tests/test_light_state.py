@@ -152,4 +152,5 @@ def test_waiting_jobs_are_done_one_after_the_other_at_the_pace_of_earlier_ones()
     assert forecast.seconds_until_done(second, [10.0]) == pytest.approx(110)
     assert forecast.seconds_until_done(second, [10.0, 20.0]) == pytest.approx(70)
     assert forecast.seconds_until_done(first, [None]) is None
+    assert Forecast(done).seconds_until_done(first, []) == pytest.approx(50)  # a moment ago it still waited
     assert Forecast((first,)).seconds_until_done(first, []) is None

@@ -32,7 +32,8 @@ class Forecast:
     def seconds_until_done(self, job: Job, until_running_end: list[float | None]) -> float | None:
         """Of a waiting job: the running ones end one after the other, and those before it take their places."""
         ends = until_running_end or [0.0]
-        lengths = [self.seconds(other) for other in self.waiting[: self.position(job)]]
+        before = self.waiting[: self.position(job) - 1]
+        lengths = [self.seconds(other) for other in (*before, job)]  # the job itself may wait no more by now
         if None in ends or None in lengths:
             return None
         heapq.heapify(ends)

@@ -80,10 +80,10 @@ def end_of_log(job: Job) -> str:
 def _forecast() -> Forecast:
     """The forecast over all jobs as they stand now, made again only when one of them has changed."""
     global _last_forecast
-    everyone = jobs.everyone()
-    if _last_forecast.everyone is not everyone:
-        _last_forecast = Forecast(everyone)
-    return _last_forecast
+    forecast, everyone = _last_forecast, jobs.everyone()
+    if forecast.everyone is not everyone:
+        forecast = _last_forecast = Forecast(everyone)
+    return forecast
 
 
 _last_forecast = Forecast(())
