@@ -262,7 +262,7 @@ def test_the_page_offers_the_choices_folded_with_the_defaults(client, orders):
         assert '<details class="options">' in page
         checked = re.findall(r'name="(\w+)" value="(\w+)" checked', page)
         assert checked == [("model", "umx"), ("stems", "2"), ("format", "wav")]
-        assert "lets part of the music through" in page
+        assert "in dense music it loses much of a sung voice" in page
         assert "MB must be fetched first" in page
         assert "floating point and 32 bit become 24 bit" in page
 

@@ -56,16 +56,16 @@ def losses(out: Path) -> list:
 
 @pytest.fixture(scope="module")
 def trained(songs, tmp_path_factory):
-    """A model trained on them for 24 epochs."""
+    """A model trained on them for 16 epochs."""
     out = tmp_path_factory.mktemp("models") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
-        assert run(patch, "--root", songs, "--out", out, "--epochs=24", *TINY) == 0
+        assert run(patch, "--root", songs, "--out", out, "--epochs=16", *TINY) == 0
     return out
 
 
 def test_the_loss_falls_by_half(trained):
     curve = losses(trained)
-    assert len(curve) == 24
+    assert len(curve) == 16
     assert curve[-1][0] < curve[0][0] / 2
     assert curve[-1][1] < curve[0][1] / 2
 
@@ -88,7 +88,7 @@ def test_the_model_is_complete(trained):
     assert (trained / "loss.png").stat().st_size > 1000
     card = (trained / "README.md").read_text()
     assert "| hidden-size | 24 |" in card
-    assert "Epochs: 24" in card
+    assert "Epochs: 16" in card
     assert str(trained.parent) not in card
     weights = torch.load(trained / "vocals.pth", weights_only=True)
     assert {value.dtype for value in weights.values()} == {torch.float16, torch.int64}
