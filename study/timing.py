@@ -117,7 +117,7 @@ def _save(out: Path, samples: Sequence[dict], runs: Sequence[dict]) -> None:
 
 def summary(samples: Sequence[dict], runs: Sequence[dict]) -> list[dict]:
     """A row for each sample and model: medians of user, system and wall seconds, the spread of the last (largest minus
-    smallest), the seconds that loading took, and the seconds of audio a second, with loading and without."""
+    smallest), the seconds that loading took, and the seconds of audio a second, loading and all."""
     lengths = {sample["sample"]: sample["seconds"] for sample in samples}
     rows = []
     for sample, model in dict.fromkeys((run["sample"], run["model"]) for run in runs):
@@ -131,7 +131,6 @@ def summary(samples: Sequence[dict], runs: Sequence[dict]) -> list[dict]:
             | medians
             | {"spread": max(walls) - min(walls), "loading": loading}
             | {"speed": lengths[sample] / medians["wall"]}
-            | {"speed_loaded": (lengths[sample] - 1) / max(medians["wall"] - loading, 1e-3)}
         )
     return rows
 

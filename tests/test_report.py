@@ -29,7 +29,7 @@ def quality():
 
 
 def timing():
-    common = {"user": 1.0, "system": 0.1, "spread": 0.1, "loading": 0.5, "speed_loaded": 1.0}
+    common = {"user": 1.0, "system": 0.1, "spread": 0.1, "loading": 0.5}
     return [
         {"sample": sample, "model": model, "wall": 10 / speed, "speed": speed} | common
         for sample in ("one", "two")

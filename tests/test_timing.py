@@ -50,7 +50,6 @@ def test_a_row_is_the_median_of_its_runs_and_loading_is_told_apart():
     (row,) = summary([{"sample": "song", "seconds": 61.0}], runs)
     assert (row["wall"], row["user"], row["system"], row["spread"], row["loading"]) == (12, 24, 0.5, 19, 2)
     assert row["speed"] == pytest.approx(61 / 12)
-    assert row["speed_loaded"] == pytest.approx(60 / 10)
 
 
 @pytest.mark.parametrize("content", [b"", b"no sound at all"])
