@@ -5,7 +5,6 @@ It serves the pages in `static/`, finished stems under `/downloads/<job>/`, and 
 under `/cgi-bin/`; nothing else of the folder, ever.
 """
 
-import argparse
 import contextlib
 import logging
 import os
@@ -16,13 +15,13 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
-from webapp import gateway, guard, jobs, names, pages, views
+from webapp import arguments, gateway, guard, jobs, names, pages, views
 from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.head import HeadReader
@@ -189,6 +188,7 @@ class Handler(CGIHTTPRequestHandler):
             "HTTP_COOKIE": self.headers.get("Cookie", ""),
             "HTTP_ACCEPT": self.headers.get("Accept", ""),
             "HTTP_ACCEPT_LANGUAGE": self.headers.get("Accept-Language", ""),
+            "REMOTE_ADDR": self.client_address[0],
         }
 
     def _pass_on(self, answer: gateway.Answer) -> None:
@@ -333,32 +333,6 @@ class Server(ThreadingHTTPServer):
             log.exception("a connection failed")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Split songs into vocals and music, in a browser, on this machine.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
-    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (%(default)s)")
-    parser.add_argument("--workers", type=_positive(int), default=1, help="separations at a time (%(default)s)")
-    parser.add_argument(
-        "--keep-hours", type=_positive(float), default=24, help="how long files stay after their last use (%(default)s)"
-    )
-    return parser.parse_args()
-
-
-def _port(text: str) -> int:
-    if not 0 <= int(text) < 1 << 16:
-        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535, or 0 for any that is free")
-    return int(text)
-
-
-def _positive(number: type) -> Callable[[str], float]:
-    def check(text: str) -> float:
-        if not number(text) > 0:
-            raise argparse.ArgumentTypeError("it must be more than 0")
-        return number(text)
-
-    return check
-
-
 def _stop_once(*_: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not break off the orderly end
@@ -366,21 +340,21 @@ def _stop_once(*_: object) -> None:
 
 
 def main() -> None:
-    arguments = _arguments()
+    options = arguments.parse()
+    os.environ.update(options.limits.variables())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
-    os.environ["KEEP_HOURS"] = str(arguments.keep_hours)  # scripts say it to visitors, as the server itself does
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
     try:
-        server = Server(arguments.host, arguments.port)
+        server = Server(options.host, options.port)
     except OSError as error:
-        sys.exit(f"Cannot listen on {arguments.host}, port {arguments.port}: {error.strerror}. Is it running already?")
-    host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(arguments.host, arguments.host)
+        sys.exit(f"Cannot listen on {options.host}, port {options.port}: {error.strerror}. Is it running already?")
+    host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(options.host, options.host)
     host = f"[{host}]" if ":" in host else host
     print(f"Open http://{host}:{server.server_port}/ in a browser. Ctrl-C stops the server.", flush=True)
-    with server, Keeper(arguments.workers, arguments.keep_hours), contextlib.suppress(KeyboardInterrupt):
+    with server, Keeper(options.workers), contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
 
 

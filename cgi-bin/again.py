@@ -14,7 +14,7 @@ from webapp import script, songs, views, visitors
 def main(request: script.Request) -> None:
     visitor, headers = visitors.welcome(request.cookies)
     choice = [request.field(name) for name in ("model", "stems", "format")]
-    job = songs.separate_again(request.field("job"), visitor, *choice)
+    job = songs.separate_again(request.field("job"), visitor, visitors.network(request.address), *choice)
     if request.wants_json:
         script.answer_json(views.as_json(job), HTTPStatus.ACCEPTED, headers)
     else:

@@ -65,7 +65,7 @@ def test_where_files_cannot_have_two_names_there_is_a_copy(client, quick_server,
         "import os, sys; from webapp import songs\n"
         "def no_link(*_): raise PermissionError(1, 'this file system knows no links')\n"
         "os.link = no_link\n"
-        "print(songs.separate_again(sys.argv[1], '', 'starter', '', '').id)"
+        "print(songs.separate_again(sys.argv[1], '', '', 'starter', '', '').id)"
     )
     command = [sys.executable, "-c", code, first]
     ran = subprocess.run(command, cwd=quick_server.home, capture_output=True, text=True, check=True)

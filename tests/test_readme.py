@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from webapp import engines
-from webapp.limits import GIB, MAX_UPLOAD_BYTES
+from webapp.limits import Limits
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -37,7 +37,7 @@ def test_models_and_limits_are_those_of_the_code():
     assert re.findall(r"^\| `(\w+)` \| .*\| .* \|$", README, re.MULTILINE) == [
         choice.name for choice in engines.choices() if choice.engine == "openunmix"
     ]
-    assert f"up to {MAX_UPLOAD_BYTES // GIB} GB" in README
+    assert f"up to {Limits().max_song_hours:g} hours and {Limits().max_upload_gb:g} GB" in README
 
 
 def test_the_command_does_what_the_readme_shows(tmp_path, song):

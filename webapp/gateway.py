@@ -12,10 +12,10 @@ from email.message import Message
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp.limits import SCRIPT_SECONDS, SLOWEST_UPLOAD
+from webapp.limits import SCRIPT_SECONDS, SLOWEST_UPLOAD, Limits
 
 # What a script may know of the server's own environment: how to start, what a locale says, and how long files stay.
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "KEEP_HOURS")
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", *Limits().variables())
 
 
 @dataclass(frozen=True)

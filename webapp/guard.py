@@ -6,7 +6,7 @@ import socket
 from email.message import Message
 from http import HTTPStatus
 
-from webapp.limits import GIB, MAX_UPLOAD_BYTES
+from webapp import limits
 from webapp.refusal import Refusal
 from webapp.words import say
 
@@ -69,7 +69,8 @@ def _body_length(method: str, headers: Message) -> int:
     if len(lengths) > 1 or not all(map(LENGTH.fullmatch, lengths)):
         raise Refusal(HTTPStatus.BAD_REQUEST, say("The length of what is sent is not a number."))
     length = int(lengths[0]) if lengths else 0
-    if length > MAX_UPLOAD_BYTES:
-        sentence = say("This file is too large: at most {limit} GB can be sent.", limit=MAX_UPLOAD_BYTES // GIB)
+    most = limits.in_force()
+    if length > most.max_upload_bytes:
+        sentence = say("This file is too large: at most {limit} GB can be sent.", limit=f"{most.max_upload_gb:g}")
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
     return length

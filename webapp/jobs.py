@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, fields
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import engines, locks
+from webapp import engines, limits, locks
 from webapp.engine import Engine
 from webapp.engines import DEFAULT_ENGINE, DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
 from webapp.folders import DOWNLOADS, UPLOADS
@@ -45,6 +45,7 @@ class Job:
     stems_wanted: str = TWO_STEMS
     format: str = DEFAULT_FORMAT  # of the stems
     visitor: str = ""  # SHA-256 in hexadecimal of the cookie of whom it belongs to
+    address: str = ""  # of the network that it was sent from, "" for this machine
     again_of: str = ""  # the first job over the same source, if this is a later one
     queue_number: int = 0
     attempts: int = 0
@@ -155,12 +156,27 @@ def incoming() -> Iterator[Path]:
 
 
 def admit(folder: Path, **about: object) -> Job:
-    """Make the checked file in an incoming folder a job, `about` its fields: from here on it is not lost."""
+    """Make the checked file in an incoming folder a job, `about` its fields: from here on it is not lost.
+
+    Raises Refusal (429) if its visitor has too many.
+    """
     job = Job(id=folder.name, state="uploaded", created=time.time(), **about)
     with locks.exclusive(CHANGES):
+        check_number(job.visitor, job.address)
         save(job)
         _sync_folder(UPLOADS)
     return job
+
+
+def check_number(visitor: str, address: str) -> None:
+    """Raises Refusal (429) if this visitor, or this address, has as many songs waiting here as anybody may."""
+    most = limits.in_force().max_songs
+    waiting = [job for job in everyone() if job.state in ("uploaded", "queued", "running")]
+    if sum(job.visitor == visitor != "" or job.address == address != "" for job in waiting) >= most:
+        sentence = say(
+            "{number} songs of yours wait here already. Please wait until one is separated, or delete one.", number=most
+        )
+        raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, sentence, {"Retry-After": "60"})
 
 
 class Catalogue:

@@ -13,8 +13,8 @@ STOP_SECONDS = 5.0
 class Keeper:
     """The worker's process: started, started again if it dies, and ended with the block."""
 
-    def __init__(self, nb_workers: int, keep_hours: float):
-        self.command = [sys.executable, "-m", "webapp.worker", f"--workers={nb_workers}", f"--keep-hours={keep_hours}"]
+    def __init__(self, nb_workers: int):
+        self.command = [sys.executable, "-m", "webapp.worker", f"--workers={nb_workers}"]
         self.stopping = threading.Event()
 
     def __enter__(self) -> "Keeper":

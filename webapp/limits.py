@@ -1,8 +1,40 @@
-"""How much is taken, and for how long: defaults that suit a laptop."""
+"""How much is taken, and for how long: defaults that suit a laptop.
+
+Those of `Limits` are options of server.py, which tells its scripts and its worker by the environment.
+"""
+
+import os
+from dataclasses import asdict, dataclass, fields
 
 GIB = 1 << 30
 
-MAX_UPLOAD_BYTES = 8 * GIB  # three hours of 96 kHz, 24 bit, stereo are 6.2 GB
+
+@dataclass(frozen=True)
+class Limits:
+    """What whoever starts the server may choose; the options are called as the fields are."""
+
+    max_upload_gb: float = 8  # three hours of 96 kHz, 24 bit, stereo are 6.2 GB
+    max_song_hours: float = 6
+    max_songs: int = 100  # a visitor's that are not separated yet
+    max_disk_percent: float = 50  # of the whole disk, for all songs together
+    max_job_hours: float = 3  # an engine that hangs does not keep the others waiting for ever
+    keep_hours: float = 24  # since the last use
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return int(self.max_upload_gb * GIB)
+
+    def variables(self) -> dict[str, str]:
+        """These limits as environment variables."""
+        return {name.upper(): str(value) for name, value in asdict(self).items()}
+
+
+def in_force() -> Limits:
+    """The limits that the environment tells of, and the defaults where it says nothing."""
+    told = {field: os.environ.get(field.name.upper()) for field in fields(Limits)}
+    return Limits(**{field.name: field.type(value) for field, value in told.items() if value})
+
+
 MAX_FORM_BYTES = 64 << 10
 MAX_SCRIPTS = 16  # CGI scripts at a time, uploads apart; one takes about 20 MB
 MAX_UPLOADS = 16  # at a time

@@ -61,6 +61,7 @@ def _heading(status: HTTPStatus) -> str:
         HTTPStatus.FORBIDDEN: say("Not from here"),
         HTTPStatus.NOT_FOUND: say("Not found"),
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: say("Too large"),
+        HTTPStatus.TOO_MANY_REQUESTS: say("Not now"),
         HTTPStatus.SERVICE_UNAVAILABLE: say("Not now"),
     }
     return headings.get(status, say("Something went wrong"))

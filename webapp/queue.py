@@ -3,13 +3,14 @@
 import time
 from dataclasses import dataclass
 
-from webapp import engines, jobs, sounds
+from webapp import engines, jobs, room, sounds
 from webapp.engine import NOTHING_YET, Progress
 from webapp.engines import DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
 from webapp.forecast import Forecast
 from webapp.jobs import Job
 
 LOG_TAIL_BYTES = 8192
+STARTABLE = ("uploaded", "failed")
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,30 @@ class Standing:
 def enqueue(job_id: str, model: str = "", stems: str = "", format: str = "") -> Job:
     """Put an uploaded (or failed) job at the end of the queue; one that is further already stays where it is.
 
-    What is not said is the default. Raises Refusal: 404 if there is no such job, 400 if these choices cannot work.
+    What is not said is the default. Raises Refusal: 404 if there is no such job, 400 if these choices cannot work,
+    503 if the stems would find no room.
     """
-    source = jobs.load(job_id).source
+    job = jobs.load(job_id)
     choice = engines.choose(model or DEFAULT_MODEL, stems or TWO_STEMS, format or DEFAULT_FORMAT)
     if format == "flac":
-        sounds.check_flac(source)
+        sounds.check_flac(job.source)
+    if job.state in STARTABLE:
+        _check_room(job, int(stems or TWO_STEMS))
     with jobs.changing(job_id) as job:
-        if job.state in ("uploaded", "failed"):
+        if job.state in STARTABLE:
             job.state, job.attempts, job.error, job.note, job.note_values = "queued", 0, "", "", {}
             job.engine, job.model = choice.engine, choice.name
             job.stems_wanted, job.format = stems or TWO_STEMS, format or DEFAULT_FORMAT
             job.queue_number = 1 + max(other.queue_number for other in jobs.everyone())
     return job
+
+
+def _check_room(job: Job, nb_stems: int) -> None:
+    try:
+        nb_bytes = job.source.stat().st_size
+    except FileNotFoundError:
+        raise jobs.no_such_job() from None  # deleted meanwhile
+    room.check(nb_stems * nb_bytes)
 
 
 def waiting() -> list[Job]:

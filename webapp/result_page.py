@@ -1,9 +1,9 @@
 """The result page: what is heard and what is downloaded of a finished job."""
 
-import os
 from collections.abc import Iterable
 from functools import partial
 
+from webapp import limits
 from webapp.jobs import Job
 from webapp.options import about_model
 from webapp.pages import Html, length, page, part
@@ -27,7 +27,7 @@ def result_page(job: Job) -> str:
         downloads=_joined(map(partial(_stem, job), job.stems())),
         model=job.model,
         about=about_model(job.model),
-        hours=f"{float(os.environ['KEEP_HOURS']):g}",
+        hours=f"{limits.in_force().keep_hours:g}",
     )
 
 

@@ -24,6 +24,7 @@ class Request:
     def __init__(self) -> None:
         self.wants_json = JSON in os.environ.get("HTTP_ACCEPT", "")
         self.cookies = os.environ.get("HTTP_COOKIE", "")
+        self.address = os.environ.get("REMOTE_ADDR", "")
         self.content_type = os.environ.get("CONTENT_TYPE", "")
         self.content_length = int(os.environ.get("CONTENT_LENGTH") or 0)
         self._unread = self.content_length
@@ -117,7 +118,7 @@ def run(main: Callable[[Request], None]) -> None:
     try:
         main(request)
     except Refusal as refusal:
-        answer(refusal.status, *error_body(refusal, request.wants_json))
+        answer(refusal.status, *error_body(refusal, request.wants_json), refusal.headers)
     except KeyboardInterrupt:
         sys.exit(1)  # the server was stopped with Ctrl-C, which comes here too
     except Exception:

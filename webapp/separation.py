@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 from webapp import locks
@@ -37,11 +38,17 @@ class Separation:
             os.close(lock)
         self.job_id = job.id
         self.has_begun = False
+        self.start = time.monotonic()
 
     @property
     def status(self) -> int | None:
         """The exit status, negative for a signal, or None while it runs."""
         return self.process.poll()
+
+    @property
+    def seconds(self) -> float:
+        """For how long it runs."""
+        return time.monotonic() - self.start
 
     def end(self) -> None:
         """End it and all that it started, and wait until it is gone; it may clean up first, for a moment."""
@@ -64,6 +71,7 @@ class Tagging(Separation):
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **NEW_GROUP)
         self.job_id = job.id
         self.has_begun = True
+        self.start = time.monotonic()
 
     @property
     def status(self) -> int | None:

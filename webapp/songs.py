@@ -34,12 +34,13 @@ def partner(job: Job, other_id: str) -> Job:
     return other
 
 
-def separate_again(job_id: str, visitor: str, model: str, stems: str, format_: str) -> Job:
+def separate_again(job_id: str, visitor: str, address: str, model: str, stems: str, format_: str) -> Job:
     """Queue a new job of the visitor's over the same source as another; either may be deleted, and the other stays.
 
-    Raises Refusal: 404 if there is no such job, 400 if there is no such choice, 503 if the disk is full.
+    Raises Refusal: 404 if there is no such job, 400 if there is no such choice, 429 if the visitor has too many, 503 if
+    the disk is full.
     """
-    again = _over_the_same_source(jobs.load(job_id), visitor)
+    again = _over_the_same_source(jobs.load(job_id), visitor, address)
     try:
         return queue.enqueue(again.id, model, stems, format_)
     except Refusal:
@@ -47,13 +48,13 @@ def separate_again(job_id: str, visitor: str, model: str, stems: str, format_: s
         raise
 
 
-def _over_the_same_source(job: Job, visitor: str) -> Job:
+def _over_the_same_source(job: Job, visitor: str, address: str) -> Job:
     if job.state == "cancelled":
         raise jobs.no_such_job()
     with room.needed(), jobs.incoming() as folder:
         _share(job, folder / jobs.SOURCE)
         about = {"name": job.name, "seconds": job.seconds, "cut_off": job.cut_off}
-        return jobs.admit(folder, **about, visitor=visitor, again_of=_first(job))
+        return jobs.admit(folder, **about, visitor=visitor, address=address, again_of=_first(job))
 
 
 def _share(job: Job, path: Path) -> None:

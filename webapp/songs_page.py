@@ -1,10 +1,9 @@
 """What a visitor's own songs look like: the page "Your songs", and its JSON."""
 
-import os
 import time
 from datetime import datetime, timezone
 
-from webapp import engines, jobs, queue, songs, views
+from webapp import engines, jobs, limits, queue, songs, views
 from webapp.engines import FOUR_STEMS, TWO_STEMS, Choice
 from webapp.jobs import Job
 from webapp.pages import Html, length, page, part
@@ -36,7 +35,7 @@ def _expires(job: Job) -> float | None:
     """When a job is deleted if nobody uses it before, Unix time in seconds; None while it waits or runs."""
     if job.state in WAITS_OR_RUNS:
         return None
-    return jobs.last_use(job) + 3600 * float(os.environ["KEEP_HOURS"])
+    return jobs.last_use(job) + 3600 * limits.in_force().keep_hours
 
 
 def _table(mine: list[Job]) -> Html:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp import riff
+from webapp import limits, riff
 from webapp.refusal import Refusal
 from webapp.riff import OPEN_LENGTH
 from webapp.words import say
@@ -25,7 +25,7 @@ class Sound:
 
 
 def check(path: Path) -> Sound:
-    """Look at the file's head. Raises Refusal (400) with a sentence that says why it cannot be separated."""
+    """Look at the file's head. Raises Refusal (400, 413) with a sentence that says why it cannot be separated."""
     import soundfile  # here, since it takes longer to load than all the rest
 
     if path.stat().st_size == 0:
@@ -49,6 +49,7 @@ def check(path: Path) -> Sound:
         raise _refusal(sentence)
     if info.frames <= 0:
         raise _refusal(say("There is no sound in this file."))
+    _check_length(info.frames / info.samplerate)
     return Sound(seconds=info.frames / info.samplerate, cut_off=_is_cut_off(path))
 
 
@@ -71,6 +72,13 @@ def check_flac(path: Path) -> None:
             rate=info.samplerate,
         )
         raise _refusal(sentence)
+
+
+def _check_length(seconds: float) -> None:
+    most = limits.in_force().max_song_hours
+    if seconds > most * 3600:
+        sentence = say("This song is too long: at most {hours} hours can be separated.", hours=f"{most:g}")
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
 
 
 def _open_unwritten_length(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from webapp import jobs, room, sounds
+from webapp import jobs, room, sounds, visitors
 from webapp.jobs import Job
 from webapp.refusal import Refusal
 from webapp.script import Request
@@ -22,13 +22,19 @@ UNSEEN = re.compile(
 
 
 def take_in(request: Request, visitor: str) -> Job:
-    """Store the file that `request` sends, check it, and make it a job of `visitor`. Raises Refusal (400, 408, 503)."""
+    """Store the file that `request` sends, check it, and make it a job of `visitor`.
+
+    Raises Refusal (400, 408, 413, 429, 503).
+    """
+    address = visitors.network(request.address)
+    jobs.check_number(visitor, address)
     room.check(request.content_length)
     with room.needed(), jobs.incoming() as folder:
         path = folder / jobs.SOURCE
         name = _store(request, path)
         sound = sounds.check(path)
-        return jobs.admit(folder, name=name, seconds=sound.seconds, cut_off=sound.cut_off, visitor=visitor)
+        about = {"name": name, "seconds": sound.seconds, "cut_off": sound.cut_off}
+        return jobs.admit(folder, **about, visitor=visitor, address=address)
 
 
 def shown_name(raw_name: str) -> str:

@@ -1,9 +1,8 @@
 """What a job looks like from outside: its JSON and its pages."""
 
-from webapp import queue
+from webapp import limits, queue
 from webapp.engine import Progress
 from webapp.jobs import Job
-from webapp.limits import GIB, MAX_UPLOAD_BYTES
 from webapp.options import options
 from webapp.pages import length, page
 from webapp.words import say
@@ -34,11 +33,13 @@ def as_json(job: Job) -> dict:
 
 
 def home_page() -> str:
+    most = limits.in_force()
     sentence = say(
-        "Mono, stereo or surround, any length, sample rate and bit depth, up to {limit} GB.",
-        limit=MAX_UPLOAD_BYTES // GIB,
+        "Mono, stereo or surround, any sample rate and bit depth, up to {hours} hours and {limit} GB.",
+        hours=f"{most.max_song_hours:g}",
+        limit=f"{most.max_upload_gb:g}",
     )
-    return page("index.html", max_bytes=MAX_UPLOAD_BYTES, limits=sentence)
+    return page("index.html", max_bytes=most.max_upload_bytes, limits=sentence)
 
 
 def uploaded_page(job: Job) -> str:

@@ -4,6 +4,7 @@ Jobs keep the cookie's hash alone: whoever reads one cannot take the visitor's p
 """
 
 import hashlib
+import ipaddress
 import re
 import secrets
 
@@ -25,6 +26,18 @@ def welcome(cookies: str) -> tuple[str, dict[str, str]]:
         return visitor, {}
     secret = secrets.token_hex(SECRET_BYTES)
     return _hash(secret), {"Set-Cookie": f"visitor={secret}; {ATTRIBUTES}"}
+
+
+def network(address: str) -> str:
+    """The network address by which a visitor without a cookie counts: "" on this machine, which is its user's own.
+
+    Of IPv6 it is the /64, since a visitor has as many addresses as that has (RFC 4291, 2.5.4).
+    """
+    ip = ipaddress.ip_address(address)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if ip.is_loopback:
+        return ""
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), 64), strict=False))
 
 
 def _hash(secret: str) -> str:

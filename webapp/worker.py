@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 
-from webapp import jobs, locks, queue, separation, sweep, tags
+from webapp import jobs, limits, locks, queue, separation, sweep, tags
 from webapp.folders import UPLOADS
 from webapp.jobs import Job
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
@@ -32,9 +32,10 @@ log = logging.getLogger("worker")
 class Worker:
     """Runs queued jobs, `nb_workers` at a time, in their order."""
 
-    def __init__(self, nb_workers: int, keep_hours: float):
+    def __init__(self, nb_workers: int):
         self.nb_workers = nb_workers
-        self.keep_seconds = keep_hours * 3600
+        self.keep_seconds = limits.in_force().keep_hours * 3600
+        self.job_seconds = limits.in_force().max_job_hours * 3600
         self.running: dict[str, Separation] = {}
         self.painter = Painter()
         self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
@@ -57,6 +58,8 @@ class Worker:
     def _step(self) -> None:
         for ended in [one for one in self.running.values() if one.status is not None]:
             self._finish(ended)
+        for hung in [one for one in self.running.values() if one.seconds > self.job_seconds]:
+            self._give_up(hung)
         for starting in [one for one in self.running.values() if not one.has_begun]:
             _note_beginning(starting)
         if self._something_changed():
@@ -128,6 +131,18 @@ class Worker:
         except Refusal:
             jobs.remove(job_id)
         del self.running[job_id]
+
+    def _give_up(self, hung: Separation) -> None:
+        log.error("job %.8s: took longer than a job may take, ended", hung.job_id)
+        hung.end()
+        try:
+            with jobs.changing(hung.job_id) as job:
+                if job.state == "running":
+                    job.state, job.pid = "failed", 0
+                    job.error = later("The separation took longer than it may take here, so it was ended.")
+        except Refusal:
+            jobs.remove(hung.job_id)
+        del self.running[hung.job_id]
 
     def _tag(self, job_id: str) -> bool:
         """Let the stems have the song's tags before anybody sees them; whether there are any."""
@@ -224,7 +239,6 @@ def _stop_with_the_server(stop: threading.Event) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run the queue of separations. The server starts this.")
     parser.add_argument("--workers", type=int, default=1, help="separations at a time")
-    parser.add_argument("--keep-hours", type=float, default=24, help="how long finished files stay")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server hears Ctrl-C and ends this process in order
@@ -236,7 +250,7 @@ def main() -> None:
     while lock is None and not stop.wait(POLL_SECONDS):
         lock = locks.acquire(UPLOADS / ".worker", wait=False)
     if lock is not None:
-        Worker(arguments.workers, arguments.keep_hours).run(stop)
+        Worker(arguments.workers).run(stop)
 
 
 if __name__ == "__main__":
