@@ -21,7 +21,7 @@ from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
-from webapp import arguments, gateway, guard, jobs, names, pages, views
+from webapp import arguments, gateway, guard, health, jobs, logs, names, pages, views
 from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.head import HeadReader
@@ -58,6 +58,7 @@ STATIC_FILES = {
     for path in STATIC.rglob("*")
     if path.suffix in STATIC_TYPES
 }
+REPORTS = {"/health": health.health, "/metrics": health.metrics}
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
 MIXTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/mixture\.wav")
 PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(peaks|spectrogram)")
@@ -213,6 +214,9 @@ class Handler(CGIHTTPRequestHandler):
         if self.route == "/":
             self._send_home_page()
             return
+        if report := REPORTS.get(self.route):
+            self._send_whole(*report(), {"Cache-Control": "no-store"})
+            return
         static, stem = STATIC_FILES.get(self.route), STEM_PATH.fullmatch(self.route)
         if static:
             path, content_type = static
@@ -298,13 +302,15 @@ class Handler(CGIHTTPRequestHandler):
             self.send_header("Connection", "close")
         super().end_headers()
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if not (self.asks_state and code == HTTPStatus.OK):  # open pages ask every second, and would fill the log
-            super().log_request(code, size)
-
     def log_message(self, format: str, *values: object) -> None:
-        line = jobs.ID.sub(lambda job_id: job_id.group()[:8], format % values)
-        log.info("%s %s", self.address_string(), line.encode("unicode_escape").decode("ascii"))
+        log.info("%s %s", self.client_address[0], (format % values).encode("unicode_escape").decode("ascii"))
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if self.asks_state and code == HTTPStatus.OK:
+            return  # open pages ask every second, and would fill the log
+        request = self.requestline.encode("unicode_escape").decode("ascii")
+        values = {"address": self.client_address[0], "request": request, "status": int(code)}
+        log.info('%s "%s" %s', *values.values(), extra={"values": values})
 
 
 class Server(ThreadingHTTPServer):
@@ -342,7 +348,8 @@ def _stop_once(*_: object) -> None:
 def main() -> None:
     options = arguments.parse()
     os.environ.update(options.limits.variables())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    os.environ |= {logs.AS_JSON: "yes" if options.log_json else ""}
+    logs.configure()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
     for folder in (UPLOADS, DOWNLOADS):

@@ -30,6 +30,9 @@ def parse() -> argparse.Namespace:
             metavar="N",
             help=f"{ABOUT_LIMITS[field.name]} (%(default)s)",
         )
+    parser.add_argument(
+        "--log-json", action="store_true", help="write the log as JSON, an object a line (off unless given)"
+    )
     arguments = parser.parse_args()
     arguments.limits = Limits(**{field.name: getattr(arguments, field.name) for field in fields(Limits)})
     return arguments

@@ -7,3 +7,4 @@ STATIC = ROOT / "static"
 SCRIPTS = ROOT / "cgi-bin"
 UPLOADS = ROOT / "uploads"
 DOWNLOADS = ROOT / "downloads"
+WORKER_LOCK = UPLOADS / ".worker"  # held as long as a worker is at work

@@ -12,10 +12,12 @@ from email.message import Message
 from pathlib import Path
 from typing import BinaryIO
 
+from webapp import logs
 from webapp.limits import SCRIPT_SECONDS, SLOWEST_UPLOAD, Limits
 
-# What a script may know of the server's own environment: how to start, what a locale says, and how long files stay.
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", *Limits().variables())
+# What a script may know of the environment: how to start, what a locale says, how the log looks, what is limited.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME")
+PASSED_ON += (logs.AS_JSON, *Limits().variables())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -107,7 +106,7 @@ def stream(content_type: str, filename: str, length: int, chunks: Iterable[bytes
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
     except Exception:
-        traceback.print_exc()
+        _log_failure()
         sys.exit(1)
 
 
@@ -122,8 +121,17 @@ def run(main: Callable[[Request], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(1)  # the server was stopped with Ctrl-C, which comes here too
     except Exception:
-        traceback.print_exc()
+        _log_failure()
         refusal = Refusal(
             HTTPStatus.INTERNAL_SERVER_ERROR, say("Something went wrong on this machine; the server's log says what.")
         )
         answer(refusal.status, *error_body(refusal, request.wants_json))
+
+
+def _log_failure() -> None:
+    import logging  # here, since hardly a script ever needs it
+
+    from webapp import logs
+
+    logs.configure()
+    logging.getLogger("script").exception("%s failed", os.environ["SCRIPT_NAME"])

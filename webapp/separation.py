@@ -50,17 +50,6 @@ class Separation:
         """For how long it runs."""
         return time.monotonic() - self.start
 
-    def end(self) -> None:
-        """End it and all that it started, and wait until it is gone; it may clean up first, for a moment."""
-        if os.name != "nt":
-            with suppress(OSError):
-                os.killpg(self.process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(GRACE_SECONDS)
-        kill_group(self.process.pid)
-        self.process.kill()
-        self.process.wait()
-
 
 class Tagging(Separation):
     """What follows the separation of a song with tags: its stems get them. That it fails spoils no separation."""
@@ -76,6 +65,21 @@ class Tagging(Separation):
     @property
     def status(self) -> int | None:
         return None if super().status is None else 0
+
+
+def end(*running: Separation) -> None:
+    """End them and all that they started, and wait until they are gone; they may clean up first, for a moment."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    for one in running if os.name != "nt" else ():
+        with suppress(OSError):
+            os.killpg(one.process.pid, signal.SIGTERM)
+    for one in running:
+        if os.name != "nt":
+            with suppress(subprocess.TimeoutExpired):
+                one.process.wait(max(0.0, deadline - time.monotonic()))
+        kill_group(one.process.pid)
+        one.process.kill()
+        one.process.wait()
 
 
 def kill_group(pid: int) -> None:

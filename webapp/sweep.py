@@ -21,7 +21,7 @@ def sweep(keep_seconds: float) -> None:
     for job in jobs.everyone():
         with suppress(OSError, Refusal):  # gone meanwhile
             if jobs.is_expired(job, keep_seconds) and jobs.expire(job.id, keep_seconds):
-                log.info("job %.8s: its time is up, deleted", job.id)
+                log.info("job %.8s: its time is up", job.id)
     _sweep_jobless_uploads(now, keep_seconds)
     _sweep_ownerless_downloads()
 

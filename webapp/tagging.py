@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from webapp import flac, id3, jobs, names, riff, tags
+from webapp import flac, id3, jobs, logs, names, riff, tags
 from webapp.refusal import Refusal
 from webapp.tags import Tags
 
@@ -33,6 +33,7 @@ def _put(path: Path, of_stem: Tags) -> None:
 
 
 def main() -> None:
+    logs.configure()
     try:
         job = jobs.load(sys.argv[1])
         carry_over(job.source, replace(job, state="done").stems(), names.song(job))

@@ -12,9 +12,10 @@ import threading
 import time
 from contextlib import suppress
 
-from webapp import jobs, limits, locks, queue, separation, sweep, tags
-from webapp.folders import UPLOADS
+from webapp import jobs, limits, locks, logs, queue, separation, sweep, tags, tally
+from webapp.folders import WORKER_LOCK
 from webapp.jobs import Job
+from webapp.journal import Journal
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
 from webapp.painter import Painter
 from webapp.refusal import Refusal
@@ -38,6 +39,7 @@ class Worker:
         self.job_seconds = limits.in_force().max_job_hours * 3600
         self.running: dict[str, Separation] = {}
         self.painter = Painter()
+        self.journal = Journal(jobs.everyone())
         self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
         self.seen = NEVER  # the time of the last change, and of the last look at the jobs
         self.swept = -float("inf")
@@ -50,8 +52,8 @@ class Worker:
             except OSError:  # a full disk, say: what could not be written now is written later
                 log.exception("cannot go on for now")
                 stop.wait(RETRY_SECONDS)
-        for job_id, running in self.running.items():
-            running.end()
+        separation.end(*self.running.values())
+        for job_id in self.running:
             _put_back(job_id)
         self.painter.end()
 
@@ -81,6 +83,7 @@ class Worker:
     def _look(self) -> None:
         everyone = jobs.everyone()
         self.painter.look(everyone)
+        self.journal.look(everyone)
         for job in everyone:
             if job.state == "cancelled":
                 self._cancel(job)
@@ -99,7 +102,6 @@ class Worker:
                 self._fall_back_early(job)
                 job.state, job.started, job.attempts = "running", time.time(), job.attempts + 1
                 job.begun = 0.0
-            log.info("job %.8s: separating with %s, attempt %d", job_id, job.model, job.attempts)
             self.running[job_id] = Separation(job)
             with jobs.changing(job_id) as job:
                 job.pid = self.running[job_id].process.pid
@@ -108,7 +110,7 @@ class Worker:
         except OSError as error:
             log.error("job %.8s: cannot start: %s", job_id, error)
             if started := self.running.pop(job_id, None):
-                started.end()  # it runs, but could not be noted: started again, it would run twice
+                separation.end(started)  # it runs, but could not be noted: started again, it would run twice
             _fail(job_id, later("The separation could not be started; the server's log says why."))
 
     def _fall_back_early(self, job: Job) -> None:
@@ -123,18 +125,18 @@ class Worker:
         job_id, status = ended.job_id, ended.status
         if status == 0 and not isinstance(ended, Tagging) and self._tag(job_id):
             return
-        log.info("job %.8s: the separation ended with status %d", job_id, status)
         try:
             with jobs.changing(job_id) as job:
                 if job.state == "running":
                     self._settle(job, status)
+            if job.state == "done":
+                tally.add(job.seconds)
         except Refusal:
             jobs.remove(job_id)
         del self.running[job_id]
 
     def _give_up(self, hung: Separation) -> None:
-        log.error("job %.8s: took longer than a job may take, ended", hung.job_id)
-        hung.end()
+        separation.end(hung)
         try:
             with jobs.changing(hung.job_id) as job:
                 if job.state == "running":
@@ -173,7 +175,7 @@ class Worker:
     def _cancel(self, job: Job) -> None:
         running = self.running.pop(job.id, None)
         if running:
-            running.end()
+            separation.end(running)
         elif locks.is_held(job.running_lock):
             separation.kill_group(job.pid)
         jobs.remove(job.id)
@@ -211,7 +213,7 @@ def _recover(job: Job) -> bool:
             job.state = "queued"
         else:
             job.state, job.error = "failed", later("The separation was interrupted twice. You can start it again.")
-    log.info("job %.8s: was interrupted, now %s", job.id, job.state)
+    log.info("job %.8s: was interrupted", job.id)
     return True
 
 
@@ -221,6 +223,7 @@ def _put_back(job_id: str) -> None:
         with jobs.changing(job_id) as job:
             if job.state == "running":
                 job.state, job.pid, job.attempts = "queued", 0, job.attempts - 1
+                log.info("job %.8s: put back", job_id)
     except Refusal:
         pass
 
@@ -240,7 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run the queue of separations. The server starts this.")
     parser.add_argument("--workers", type=int, default=1, help="separations at a time")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logs.configure()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server hears Ctrl-C and ends this process in order
 
     stop = threading.Event()
@@ -248,7 +251,7 @@ def main() -> None:
     threading.Thread(target=_stop_with_the_server, args=(stop,), daemon=True).start()
     lock = None
     while lock is None and not stop.wait(POLL_SECONDS):
-        lock = locks.acquire(UPLOADS / ".worker", wait=False)
+        lock = locks.acquire(WORKER_LOCK, wait=False)
     if lock is not None:
         Worker(arguments.workers).run(stop)
 
