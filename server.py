@@ -15,22 +15,32 @@ import struct
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
-from webapp import arguments, gateway, guard, health, jobs, logs, names, pages, views
+from webapp import arguments, gateway, guard, health, jobs, logs, names, pages, proxy, views, visitors
 from webapp.files import send_file
 from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.head import HeadReader
 from webapp.keeper import Keeper
-from webapp.limits import IDLE_SECONDS, MAX_SCRIPTS, MAX_STREAMS, MAX_UPLOADS, PIECE_BYTES, SLOT_SECONDS
+from webapp.limits import (
+    IDLE_SECONDS,
+    MAX_SCRIPTS,
+    MAX_STREAMS,
+    MAX_UPLOADS,
+    MAX_UPLOADS_A_MINUTE,
+    PIECE_BYTES,
+    SLOT_SECONDS,
+)
+from webapp.rates import Rate
 from webapp.refusal import Refusal
 from webapp.result_page import IN_PIECES
 from webapp.states import STATES
-from webapp.words import listen, say
+from webapp.words import later, listen, say
 
 UPLOAD = "/cgi-bin/upload.py"
 ZIP, MIX = "/cgi-bin/zip.py", "/cgi-bin/mix.py"
@@ -58,7 +68,8 @@ STATIC_FILES = {
     for path in STATIC.rglob("*")
     if path.suffix in STATIC_TYPES
 }
-REPORTS = {"/health": health.health, "/metrics": health.metrics}
+HEALTH = "/health"  # which asks for no password: it says nothing of anybody
+REPORTS = {HEALTH: health.health, "/metrics": health.metrics}
 STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
 MIXTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/mixture\.wav")
 PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(peaks|spectrogram)")
@@ -73,6 +84,7 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 LINGER_SECONDS = 5.0
+TOO_MANY_UPLOADS = later("Too many songs came from your address in the last minute. Please try again in a minute.")
 
 log = logging.getLogger("server")
 
@@ -85,6 +97,7 @@ class Handler(CGIHTTPRequestHandler):
     sys_version = ""
     timeout = IDLE_SECONDS
     asks_state = False
+    visitor_address = ""
 
     def setup(self) -> None:
         super().setup()
@@ -95,6 +108,7 @@ class Handler(CGIHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
     def parse_request(self) -> bool:
+        self.visitor_address = self.client_address[0]
         return super().parse_request() and self._is_welcome()
 
     def handle_expect_100(self) -> bool:
@@ -106,7 +120,11 @@ class Handler(CGIHTTPRequestHandler):
     def _is_welcome(self) -> bool:
         listen(self.headers.get("Accept-Language", ""))
         try:
-            self.body_length = guard.check(self.command, self.headers)
+            self.body_length = guard.check(self.command, self.headers, self.server.options.public_name)
+            if self.server.options.behind_proxy:
+                self.visitor_address = proxy.address(self.headers, self.visitor_address)
+            if self.server.options.password and self.path != HEALTH:
+                self.server.options.password.check(self.headers, self.visitor_address)
         except Refusal as refusal:
             self.refuse(refusal)
             return False
@@ -159,7 +177,9 @@ class Handler(CGIHTTPRequestHandler):
         self._send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
 
     def run_cgi(self) -> None:
-        """Run the script on this connection, and answer as it says. Raises Refusal (503, 500)."""
+        """Run the script on this connection, and answer as it says. Raises Refusal (429, 503, 500)."""
+        if self.route == UPLOAD and (network := visitors.network(self.visitor_address)):
+            self.server.upload_rate.spend(network)
         slots = self.server.slots(self.route)
         if not slots.acquire(timeout=SLOT_SECONDS):
             sentence = say("Too many people are here at the moment. Please try again in a few seconds.")
@@ -189,7 +209,8 @@ class Handler(CGIHTTPRequestHandler):
             "HTTP_COOKIE": self.headers.get("Cookie", ""),
             "HTTP_ACCEPT": self.headers.get("Accept", ""),
             "HTTP_ACCEPT_LANGUAGE": self.headers.get("Accept-Language", ""),
-            "REMOTE_ADDR": self.client_address[0],
+            "REMOTE_ADDR": self.visitor_address,
+            "HTTPS": "on" if self.server.options.behind_proxy and proxy.is_https(self.headers) else "",
         }
 
     def _pass_on(self, answer: gateway.Answer) -> None:
@@ -303,13 +324,13 @@ class Handler(CGIHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *values: object) -> None:
-        log.info("%s %s", self.client_address[0], (format % values).encode("unicode_escape").decode("ascii"))
+        log.info("%s %s", self.visitor_address, (format % values).encode("unicode_escape").decode("ascii"))
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if self.asks_state and code == HTTPStatus.OK:
             return  # open pages ask every second, and would fill the log
         request = self.requestline.encode("unicode_escape").decode("ascii")
-        values = {"address": self.client_address[0], "request": request, "status": int(code)}
+        values = {"address": self.visitor_address, "request": request, "status": int(code)}
         log.info('%s "%s" %s', *values.values(), extra={"values": values})
 
 
@@ -319,12 +340,14 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
 
-    def __init__(self, host: str, port: int):
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    def __init__(self, options: Namespace):
+        self.options = options
+        self.upload_rate = Rate(MAX_UPLOADS_A_MINUTE, TOO_MANY_UPLOADS)
+        self.address_family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
         self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
         self.stream_slots = threading.BoundedSemaphore(MAX_STREAMS)
-        super().__init__((host, port), Handler)
+        super().__init__((options.host, options.port), Handler)
 
     def slots(self, route: str) -> threading.BoundedSemaphore:
         """Those of which a request to `route` takes one."""
@@ -355,7 +378,7 @@ def main() -> None:
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
     try:
-        server = Server(options.host, options.port)
+        server = Server(options)
     except OSError as error:
         sys.exit(f"Cannot listen on {options.host}, port {options.port}: {error.strerror}. Is it running already?")
     host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(options.host, options.host)

@@ -12,7 +12,7 @@ from webapp import script, songs, views, visitors
 
 
 def main(request: script.Request) -> None:
-    visitor, headers = visitors.welcome(request.cookies)
+    visitor, headers = visitors.welcome(request.cookies, request.is_https)
     choice = [request.field(name) for name in ("model", "stems", "format")]
     job = songs.separate_again(request.field("job"), visitor, visitors.network(request.address), *choice)
     if request.wants_json:

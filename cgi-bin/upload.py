@@ -12,7 +12,7 @@ from webapp import script, uploads, views, visitors
 
 
 def main(request: script.Request) -> None:
-    visitor, headers = visitors.welcome(request.cookies)
+    visitor, headers = visitors.welcome(request.cookies, request.is_https)
     job = uploads.take_in(request, visitor)
     if request.wants_json:
         script.answer_json(views.as_json(job), HTTPStatus.CREATED, headers)

@@ -3,8 +3,10 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 from webapp.limits import Limits
+from webapp.password import Password
 
 ABOUT_LIMITS = {
     "max_upload_gb": "size of a file that is sent, in GB",
@@ -33,6 +35,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--log-json", action="store_true", help="write the log as JSON, an object a line (off unless given)"
     )
+    parser.add_argument(
+        "--password-file",
+        dest="password",
+        type=_password,
+        metavar="FILE",
+        help="ask visitors for the password in its first line (none)",
+    )
+    parser.add_argument("--public-name", default="", metavar="NAME", help="name by which a proxy is reached (none)")
+    parser.add_argument(
+        "--behind-proxy", action="store_true", help="believe X-Forwarded-For and X-Forwarded-Proto (off unless given)"
+    )
     arguments = parser.parse_args()
     arguments.limits = Limits(**{field.name: getattr(arguments, field.name) for field in fields(Limits)})
     return arguments
@@ -42,6 +55,13 @@ def _port(text: str) -> int:
     if not 0 <= int(text) < 1 << 16:
         raise argparse.ArgumentTypeError("a port is a number from 1 to 65535, or 0 for any that is free")
     return int(text)
+
+
+def _password(path: str) -> Password:
+    try:
+        return Password(Path(path))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"no password can be had from it: {error}") from None
 
 
 def _positive(number: type) -> Callable[[str], float]:

@@ -14,10 +14,10 @@ HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d*)?", re.ASCII | re.IGN
 LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
-def check(method: str, headers: Message) -> int:
+def check(method: str, headers: Message, public_name: str = "") -> int:
     """Return the length of the body. Raises Refusal (400, 403, 411, 413, 501) for a request that is not welcome."""
     _check_values(headers)
-    _check_host(headers)
+    _check_host(headers, public_name)
     if method == "POST":
         _check_origin(headers)
     return _body_length(method, headers)
@@ -29,20 +29,20 @@ def _check_values(headers: Message) -> None:
         raise Refusal(HTTPStatus.BAD_REQUEST, say("A null byte has no place in the head of a request."))
 
 
-def _check_host(headers: Message) -> None:
+def _check_host(headers: Message, public_name: str) -> None:
     """A name that is not this machine's own in `Host` means that another site's page leads here (DNS rebinding)."""
     hosts = headers.get_all("Host", [])
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-    if not found or not _is_own_name((found[1] or found[2]).lower()):
+    if not found or not _is_own_name((found[1] or found[2]).lower(), public_name.lower()):
         sentence = say(
             "This server answers only to localhost, its machine's name or its IP address. Please use one of them."
         )
         raise Refusal(HTTPStatus.FORBIDDEN, sentence)
 
 
-def _is_own_name(name: str) -> bool:
+def _is_own_name(name: str, public_name: str) -> bool:
     own = socket.gethostname().lower()
-    if name in ("localhost", own, f"{own}.local"):
+    if name in ("localhost", own, f"{own}.local", public_name):
         return True
     try:
         ipaddress.ip_address(name)

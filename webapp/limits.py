@@ -38,6 +38,8 @@ def in_force() -> Limits:
 MAX_FORM_BYTES = 64 << 10
 MAX_SCRIPTS = 16  # CGI scripts at a time, uploads apart; one takes about 20 MB
 MAX_UPLOADS = 16  # at a time
+MAX_UPLOADS_A_MINUTE = 60  # from one address of a network
+MAX_WRONG_PASSWORDS = 10  # a minute from one address
 MAX_STREAMS = 8  # zips and mixes that are being sent, at a time; a mix takes about 40 MB
 SLOT_SECONDS = 10  # for which a request waits for its turn before it is told to come again
 

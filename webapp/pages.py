@@ -58,6 +58,7 @@ def length(seconds: float) -> str:
 def _heading(status: HTTPStatus) -> str:
     headings = {
         HTTPStatus.BAD_REQUEST: say("This file cannot be used"),
+        HTTPStatus.UNAUTHORIZED: say("Who are you?"),
         HTTPStatus.FORBIDDEN: say("Not from here"),
         HTTPStatus.NOT_FOUND: say("Not found"),
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: say("Too large"),

@@ -23,6 +23,7 @@ class Request:
     def __init__(self) -> None:
         self.wants_json = JSON in os.environ.get("HTTP_ACCEPT", "")
         self.cookies = os.environ.get("HTTP_COOKIE", "")
+        self.is_https = os.environ.get("HTTPS") == "on"
         self.address = os.environ.get("REMOTE_ADDR", "")
         self.content_type = os.environ.get("CONTENT_TYPE", "")
         self.content_length = int(os.environ.get("CONTENT_LENGTH") or 0)

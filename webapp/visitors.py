@@ -20,12 +20,15 @@ def known(cookies: str) -> str:
     return _hash(found[1]) if found else ""
 
 
-def welcome(cookies: str) -> tuple[str, dict[str, str]]:
-    """The visitor, a new one if need be, and the headers by which a new one's browser will be known again."""
+def welcome(cookies: str, is_https: bool) -> tuple[str, dict[str, str]]:
+    """The visitor, a new one if need be, and the headers by which a new one's browser will be known again.
+
+    A cookie that was given over TLS never goes without.
+    """
     if visitor := known(cookies):
         return visitor, {}
     secret = secrets.token_hex(SECRET_BYTES)
-    return _hash(secret), {"Set-Cookie": f"visitor={secret}; {ATTRIBUTES}"}
+    return _hash(secret), {"Set-Cookie": f"visitor={secret}; {ATTRIBUTES}{'; Secure' if is_https else ''}"}
 
 
 def network(address: str) -> str:
