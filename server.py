@@ -381,7 +381,7 @@ def main() -> None:
         server = Server(options)
     except OSError as error:
         sys.exit(f"Cannot listen on {options.host}, port {options.port}: {error.strerror}. Is it running already?")
-    host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(options.host, options.host)
+    host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(options.host, options.host)  # noqa: S104 (not bound here)
     host = f"[{host}]" if ":" in host else host
     print(f"Open http://{host}:{server.server_port}/ in a browser. Ctrl-C stops the server.", flush=True)
     with server, Keeper(options.workers), contextlib.suppress(KeyboardInterrupt):

@@ -141,7 +141,7 @@ def _receive(url: str, part: Path, progress: Progress) -> None:
 
 
 def _open(url: str, offset: int, part: Path) -> http.client.HTTPResponse:
-    request = Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})
+    request = Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})  # noqa: S310 (an address of the table of models)
     try:
         return build_opener().open(request, timeout=STALL_SECONDS)
     except HTTPError as error:

@@ -70,7 +70,7 @@ def _end_together(connection: socket.socket) -> None:
 
 def _folder() -> Path:
     """The folder of the sockets. Raises OSError unless it is the user's own and closed to others."""
-    parent = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"
+    parent = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (checked below)
     folder = Path(parent) / f"openunmix-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

@@ -13,7 +13,7 @@ from webapp import proxy, rates
 from webapp.limits import MAX_UPLOADS_A_MINUTE, MAX_WRONG_PASSWORDS
 from webapp.refusal import Refusal
 
-PASSWORD = "Größe: 12:34"
+PHRASE = "Größe: 12:34"
 SECOND = waves.wave(b"\x05\x00\x05\x00" * 44100)
 JSON = {"Accept": "application/json"}
 
@@ -35,7 +35,7 @@ def send(client, headers: dict[str, str], content: bytes = SECOND):
 def behind(quick_home, serve, tmp_path_factory):
     """A server as it stands behind a proxy, with a password."""
     file = tmp_path_factory.mktemp("secret") / "password"
-    file.write_text(f"{PASSWORD}\nwhat else stands there is no password\n", "utf-8")
+    file.write_text(f"{PHRASE}\nwhat else stands there is no password\n", "utf-8")
     file.chmod(0o600)
     return serve(f"--password-file={file}", "--behind-proxy", "--public-name=Songs.example.org")
 
@@ -55,7 +55,7 @@ def test_nothing_is_shown_without_the_password(client, path):
 
 
 def test_with_the_password_all_goes_its_way(client):
-    headers = basic(PASSWORD)
+    headers = basic(PHRASE)
     assert client.request("GET", "/", headers=headers).status == 200
     job = send(client, headers).json()["job"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -65,7 +65,7 @@ def test_with_the_password_all_goes_its_way(client):
 
 
 def test_an_upload_without_the_password_leaves_nothing(behind, client):
-    assert send(client, basic(PASSWORD[:-1])).status == 401
+    assert send(client, basic(PHRASE[:-1])).status == 401
     assert not [path for path in (behind.home / "uploads").iterdir() if path.is_dir()]
 
 
@@ -83,12 +83,12 @@ def test_who_guesses_is_stopped_and_others_are_not(behind, client):
     ]
     assert statuses[:MAX_WRONG_PASSWORDS] == [401] * MAX_WRONG_PASSWORDS
     assert 429 in statuses
-    assert client.request("GET", "/", headers=other | basic(PASSWORD)).status == 200
+    assert client.request("GET", "/", headers=other | basic(PHRASE)).status == 200
     for number in range(MAX_WRONG_PASSWORDS):
         client.request("GET", "/", headers=guesser | basic(f"guess {number}"))
-    reply = client.request("GET", "/", headers=guesser | basic(PASSWORD))
+    reply = client.request("GET", "/", headers=guesser | basic(PHRASE))
     assert (reply.status, int(reply.headers["Retry-After"]) > 0) == (429, True)
-    assert PASSWORD not in behind.log.read_text()
+    assert PHRASE not in behind.log.read_text()
 
 
 def test_to_ask_without_a_password_is_no_guess(client):
@@ -108,14 +108,14 @@ def test_a_password_that_is_none_is_told_in_a_sentence(shared_server, tmp_path, 
 
 
 def test_the_public_name_is_welcome_and_no_other(client):
-    headers = [f"{name}: {value}" for name, value in basic(PASSWORD).items()]
+    headers = [f"{name}: {value}" for name, value in basic(PHRASE).items()]
     for host, status in (("songs.example.org", 200), ("SONGS.example.org:443", 200), ("example.org", 403)):
         lines = ["GET / HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", ""]
         assert client.raw("\r\n".join(lines).encode()).split()[1] == str(status).encode(), host
 
 
 def test_a_post_to_the_public_name_comes_from_its_own_pages_only(client):
-    own = {"Host": "songs.example.org", **basic(PASSWORD)}
+    own = {"Host": "songs.example.org", **basic(PHRASE)}
     assert send(client, own | {"Origin": "https://songs.example.org"}).status == 201
     assert send(client, own | {"Origin": "https://example.org"}).status == 403
     assert send(client, own | {"Origin": "https://songs.example.org.evil.org"}).status == 403
@@ -123,12 +123,12 @@ def test_a_post_to_the_public_name_comes_from_its_own_pages_only(client):
 
 def test_a_cookie_given_over_tls_never_goes_without(client):
     https = {"X-Forwarded-Proto": "https"}
-    assert "; Secure" in send(client, basic(PASSWORD) | https).headers["Set-Cookie"]
-    assert "Secure" not in send(client, basic(PASSWORD)).headers["Set-Cookie"]
+    assert "; Secure" in send(client, basic(PHRASE) | https).headers["Set-Cookie"]
+    assert "Secure" not in send(client, basic(PHRASE)).headers["Set-Cookie"]
 
 
 def test_the_log_names_the_visitors_address(behind, client):
-    client.request("GET", "/", headers=basic(PASSWORD) | from_address("203.0.113.9, 198.51.100.7"))
+    client.request("GET", "/", headers=basic(PHRASE) | from_address("203.0.113.9, 198.51.100.7"))
     assert '198.51.100.7 "GET / HTTP/1.1" 200' in behind.log.read_text()
 
 

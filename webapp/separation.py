@@ -88,6 +88,6 @@ def kill_group(pid: int) -> None:
         return  # to the system, 0 is the group of whoever asks: the worker and the server
     with suppress(OSError):
         if os.name == "nt":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)  # noqa: S607
         else:
             os.killpg(pid, signal.SIGKILL)

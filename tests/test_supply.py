@@ -1,0 +1,59 @@
+"""What comes from elsewhere: weights cannot run code, and are those that were meant."""
+
+import pickle
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from openunmix_models import weights
+from openunmix_models.__main__ import main
+from tests.conftest import PROJECT
+
+
+class Trap:
+    """What a pickle of it does when it is loaded by someone who trusts it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda trap, path: path.write_bytes(pickle.dumps(trap, protocol=2))])
+def test_weights_that_hold_code_are_refused_and_run_nothing(tmp_path, song, capsys, write):
+    model, sprung = tmp_path / "model", tmp_path / "sprung"
+    shutil.copytree(Path(weights.__file__).parent / "starter", model)
+    write({"lstm.weight": Trap(sprung)}, model / "vocals.pth")
+    status = main([str(song(0.2)), "--model", str(model), "--residual", "rest", "--outdir", str(tmp_path / "out")])
+    assert status == 3
+    assert "vocals.pth" in capsys.readouterr().err
+    assert not sprung.exists()
+
+
+def test_the_trap_would_spring(tmp_path):
+    """Else the test above could not fail."""
+    torch.save({"lstm.weight": Trap(tmp_path / "sprung")}, tmp_path / "weights")
+    torch.load(tmp_path / "weights", weights_only=False)
+    assert (tmp_path / "sprung").exists()
+
+
+def test_nothing_is_loaded_without_that_care():
+    loads = [
+        (path, call)
+        for folder in ("openunmix_models", "study")
+        for path in sorted((PROJECT / folder).rglob("*.py"))
+        for call in re.findall(r"torch\.load\(.*", path.read_text("utf-8"))
+    ]
+    assert loads
+    assert [(path, call) for path, call in loads if "weights_only=True" not in call] == []
+
+
+def test_every_address_that_weights_come_from_is_encrypted_and_every_file_pinned():
+    for model in weights.PUBLISHED.values():
+        assert model.record.startswith("https://")
+        for name in model.files.values():
+            assert re.search(r"-[0-9a-f]{8,}\.pth$", name)
