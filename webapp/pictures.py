@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from webapp import jobs, locks
-from webapp.folders import UPLOADS
+from webapp.folders import DOWNLOADS
 from webapp.refusal import Refusal
 
 SAMPLES_AT_ONCE = 2**16
@@ -143,7 +143,7 @@ def main() -> None:
     try:
         draw(sys.argv[1])
     except (Refusal, OSError, soundfile.LibsndfileError):
-        if (UPLOADS / sys.argv[1]).exists():  # else the job was deleted meanwhile
+        if (DOWNLOADS / sys.argv[1]).exists():  # else the job was deleted meanwhile: this goes first
             raise
 
 
