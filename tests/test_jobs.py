@@ -184,6 +184,13 @@ def test_cancelling_twice_still_ends_the_process(client, quick_server, orders):
     wait_until_deleted(quick_server.home, job)
 
 
+def wait_until_drawn(home, job: str) -> None:
+    deadline = time.monotonic() + 60
+    while not (home / "downloads" / job / "music.spectrogram").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def wait_until_deleted(home, job: str) -> None:
     deadline = time.monotonic() + 10
     while (home / "uploads" / job).exists() or (home / "downloads" / job).exists():
@@ -304,6 +311,7 @@ def test_time_takes_what_is_not_used_and_nothing_that_waits_or_runs(quick_home, 
     client.wait_for(running, "running")
     orphan = quick_home / "downloads" / ("0" * 32)
     orphan.mkdir()
+    wait_until_drawn(quick_home, done)  # else its files are used again
     time.sleep(1.2)
     server.kill()  # the next one sweeps when it starts
     processes.wait_until_gone(quick_home)
