@@ -203,7 +203,7 @@ def open_page(browser):
 def orders(quick_server):
     """Give orders to the engine; it is quick again at the end, so that no job waits for another test's."""
     yield lambda **orders: double.order(quick_server.home, **orders)
-    double.order(quick_server.home)
+    double.let_go(quick_server.home)
 
 
 def _free_port() -> int:

@@ -24,6 +24,22 @@ def order(home: Path, seconds: float = 0.1, status: int = 0, says: str = "separa
     beside.replace(home / "engine.json")
 
 
+def let_go(home: Path, seconds: float = 30) -> None:
+    """Be quick again, and wait until no job waits or runs, since the next test gives other orders."""
+    order(home)
+    deadline = time.monotonic() + seconds
+    while any(_is_busy(state) for state in home.glob("uploads/*/state.json")):
+        assert time.monotonic() < deadline, "a job does not come to its end"
+        time.sleep(0.02)
+
+
+def _is_busy(state: Path) -> bool:
+    try:
+        return json.loads(state.read_text("utf-8"))["state"] in ("queued", "running", "cancelled")
+    except (OSError, ValueError):
+        return False  # just gone
+
+
 def deeds(home: Path) -> list[tuple[str, str]]:
     """What the engine did so far: (job, "starts" | "overlaps" | "ends")."""
     log = home / "engine.log"

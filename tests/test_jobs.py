@@ -24,13 +24,6 @@ def client(quick_server):
     return quick_server.client()
 
 
-@pytest.fixture
-def orders(quick_server):
-    """Give orders to the engine; it is quick again at the end."""
-    yield lambda **orders: double.order(quick_server.home, **orders)
-    double.order(quick_server.home)
-
-
 def send(client, name: str = "song.wav") -> str:
     return client.uploaded_job(waves.wave(), name)
 
