@@ -8,6 +8,7 @@ from http import HTTPStatus
 from io import BytesIO
 from urllib.parse import parse_qsl
 
+from webapp import room
 from webapp.limits import MAX_FORM_BYTES
 from webapp.names import attachment
 from webapp.pages import HTML, JSON, error_body, json_body
@@ -116,7 +117,8 @@ def run(main: Callable[[Request], None]) -> None:
     listen(os.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     request = Request()
     try:
-        main(request)
+        with room.needed():
+            main(request)
     except Refusal as refusal:
         answer(refusal.status, *error_body(refusal, request.wants_json), refusal.headers)
     except KeyboardInterrupt:
