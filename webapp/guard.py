@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from email.errors import FirstHeaderLineIsContinuationDefect, InvalidHeaderDefect, MissingHeaderBodySeparatorDefect
 from email.message import Message
 from http import HTTPStatus
 
@@ -11,6 +12,7 @@ from webapp.refusal import Refusal
 from webapp.words import say
 
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d*)?", re.ASCII | re.IGNORECASE)  # RFC 3986, 3.2.2
+NO_HEADER = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect, InvalidHeaderDefect)
 LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -24,7 +26,12 @@ def check(method: str, headers: Message, public_name: str = "") -> int:
 
 
 def _check_values(headers: Message) -> None:
-    """A null byte ends a text too early for whoever it is handed on to (RFC 9110, 5.5)."""
+    """A null byte ends a text too early for whoever it is handed on to (RFC 9110, 5.5).
+
+    A line that is no header ends the head for Python, and not for a proxy before this server (RFC 9112, 5.1).
+    """
+    if any(isinstance(defect, NO_HEADER) for defect in headers.defects):
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("The head of this request cannot be read."))
     if any("\0" in value for value in headers.values()):
         raise Refusal(HTTPStatus.BAD_REQUEST, say("A null byte has no place in the head of a request."))
 
