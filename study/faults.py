@@ -56,15 +56,22 @@ def _bad_input(quick: bool) -> Iterator[tuple]:
         yield row["what"], row["trials"], row["found"]
 
 
+def _load(quick: bool) -> Iterator[tuple]:
+    """Many at once, and slow ones, at a real server."""
+    for row in _rows("study.crowd", "5" if quick else "60"):
+        yield row["what"], row["trials"], row["found"]
+
+
 def _rows(module: str, *arguments: str) -> list[dict]:
     """What a module prints as JSON when it is run in a copy of the project."""
     with tempfile.TemporaryDirectory() as folder:
         for name in RUNNING:
             copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
             copy(PROJECT / name, Path(folder, name))
+        Path(folder, "served").mkdir()
         command = [sys.executable, "-m", module, *arguments]
         told = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True)
     return json.loads(told.stdout)
 
 
-PARTS = {"faults": _crashes, "input": _bad_input}
+PARTS = {"faults": _crashes, "input": _bad_input, "load": _load}
