@@ -2,12 +2,17 @@
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 
 import pytest
 
+from tests import double, waves
 from tests.conftest import PROJECT
+from webapp import tags
+from webapp.forecast import Forecast
+from webapp.jobs import Job
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -49,3 +54,43 @@ def test_what_would_be_lost_is_found(studied, module, line, instead, at, wrong):
     assert path.read_text().count(line) == 1
     path.write_text(path.read_text().replace(line, instead))
     assert wrong in json.dumps(crashes(studied, 1, at))
+
+
+def test_a_folder_that_cannot_be_written_keeps_no_other_song_waiting(quick_home, serve):
+    client = serve().client()
+    double.order(quick_home, seconds=double.LONG)
+    first, stuck, last = (client.uploaded_job(waves.wave()) for _ in range(3))
+    for job in (first, stuck, last):
+        client.separate(job)
+    client.wait_for(first, "running")
+    in_the_way = quick_home / "uploads" / stuck / "state.json.new"
+    in_the_way.mkdir()
+    double.order(quick_home)
+    client.wait_for(last, "done")
+    assert client.state(stuck)["state"] == "queued"
+    in_the_way.rmdir()
+    client.wait_for(stuck, "done")
+
+
+def test_pictures_of_stems_that_are_gone_are_no_error(quick_home, serve):
+    client = serve().client()
+    job = client.uploaded_job(waves.wave())
+    client.separate(job)
+    client.wait_for(job, "done")
+    shutil.rmtree(quick_home / "downloads" / job, ignore_errors=True)
+    command = [sys.executable, "-m", "webapp.pictures", job]
+    assert subprocess.run(command, cwd=quick_home, capture_output=True, check=True).stderr == b""
+
+
+def test_a_clock_that_was_set_back_makes_no_time_negative():
+    about = {"id": "0", "name": "a", "seconds": 10.0, "started": 100.0}
+    done = Job(state="done", **about, begun=200.0, finished=150.0)
+    waiting = Job(state="queued", **about)
+    assert Forecast([done, waiting]).seconds_until_done(waiting, []) is None
+
+
+def test_a_length_beyond_all_files_is_borne(tmp_path):
+    path = tmp_path / "song.wav"
+    content = waves.rf64()
+    path.write_bytes(content[:20] + struct.pack("<QQ", 2**64 - 2, 2**64 - 2) + content[36:])
+    assert not tags.are_in(path)

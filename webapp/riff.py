@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_CHUNKS = 1000  # in a file that means well there are a handful
+LONGEST_FILE = 1 << 62  # no system has longer ones, or can look for their end
 OPEN_LENGTH = 0xFFFFFFFF  # it stands in ds64; or a program streamed the file and never came back to its head
 
 
@@ -45,6 +46,8 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         chunk = Chunk(name, place + 8, long_data if name == b"data" and long_data else length)
         yield chunk
         place = chunk.end
+        if place > LONGEST_FILE:
+            return
 
 
 def append(path: Path, contents: Mapping[bytes, bytes]) -> None:
