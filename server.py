@@ -125,6 +125,7 @@ class Handler(CGIHTTPRequestHandler):
     def _is_welcome(self) -> bool:
         listen(self.headers.get("Accept-Language", ""))
         try:
+            guard.check_text(self.path)
             self.body_length = guard.check(self.command, self.headers, self.server.options.public_name)
             if self.server.options.behind_proxy:
                 self.visitor_address = proxy.address(self.headers, self.visitor_address)

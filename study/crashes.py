@@ -43,6 +43,7 @@ VISITOR = "a" * 64
 class _Upload:
     """A request with a file, as `uploads.take_in` wants it."""
 
+    address = ""
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ def _separate(before: dict) -> dict:
 
 
 def _separate_again(before: dict) -> dict:
-    return {songs.separate_again(before["done"], VISITOR, "starter", "", "").id: "done"}
+    return {songs.separate_again(before["done"], VISITOR, "", "starter", "", "").id: "done"}
 
 
 def _delete_uploaded(before: dict) -> dict:
@@ -237,7 +238,7 @@ def _under(hazard: Hazard, doing: Callable, before: dict) -> dict:
 def _run_worker() -> None:
     """Run the queue until nothing is left to do; the worker must not break off. Raises AssertionError."""
     stop = threading.Event()
-    runner = worker.Worker(1, 24.0)
+    runner = worker.Worker(1)
     deadline = time.monotonic() + SETTLED_SECONDS
     step = runner._step
 

@@ -130,6 +130,15 @@ def _rf64() -> bytes:
     return b"RF64\xff\xff\xff\xffWAVE" + sizes + SONG[12:]
 
 
+class Broken(Exception):
+    """A parser gave back what must never come out of it."""
+
+
+def _expect(holds: bool) -> None:
+    if not holds:
+        raise Broken
+
+
 def _take_in(folder: Path, raw: bytes) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -138,8 +147,8 @@ def _take_in(folder: Path, raw: bytes) -> None:
         content_type=f"multipart/form-data; boundary={BOUNDARY}", content_length=len(raw), read=lambda: body.read(size)
     )
     name = uploads._store(request, folder / "song.wav")
-    assert "/" not in name
-    assert [path.name for path in folder.iterdir()] == ["song.wav"]
+    _expect("/" not in name)
+    _expect([path.name for path in folder.iterdir()] == ["song.wav"])
 
 
 def _name(raw: bytes) -> None:
@@ -147,8 +156,8 @@ def _name(raw: bytes) -> None:
     job = jobs.Job(id="0" * 32, state="done", name=shown, seconds=1.0)
     stem = names.stem(job, "vocals", ".wav")
     names.attachment(stem).encode("ascii")
-    assert len(stem.encode()) < 255
-    assert not set(stem) & set('/\\\0\r\n"<>|:*?')
+    _expect(len(stem.encode()) < 255)
+    _expect(not set(stem) & set('/\\\0\r\n"<>|:*?'))
 
 
 def _head(raw: bytes) -> None:
@@ -165,7 +174,7 @@ def _head(raw: bytes) -> None:
 def _check(path: Path, raw: bytes) -> None:
     path.write_bytes(raw)
     sound = sounds.check(path)
-    assert sound.seconds > 0
+    _expect(sound.seconds > 0)
 
 
 def _tags(path: Path, raw: bytes) -> None:
@@ -193,17 +202,17 @@ def _range(raw: bytes) -> None:
         handler = SimpleNamespace(command="GET", headers=given)
         files._is_known(given, '"0-0"', 10**18)
         _, start, end = files._part(handler, '"0-0"', 10**18, 10)
-        assert 0 <= start <= end <= 10
+        _expect(0 <= start <= end <= 10)
 
 
 def _cookie(raw: bytes) -> None:
     visitor = visitors.known(raw.decode("latin-1"))
-    assert visitor == "" or len(visitor) == 64
+    _expect(visitor == "" or len(visitor) == 64)
 
 
 def _language(raw: bytes) -> None:
     words.listen(raw.decode("latin-1"))
-    assert words.language.get() in words.languages()
+    _expect(words.language.get() in words.languages())
 
 
 def _state(raw: bytes) -> None:

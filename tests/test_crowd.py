@@ -98,6 +98,11 @@ def test_a_line_that_is_no_header_is_refused(client, line):
     assert reply.status in (400, 403)
 
 
+@pytest.mark.parametrize("target", ["/a\0b", "/cgi-bin/uploaded.py?job=a\0b", "/cgi-bin/job.py?job=\0"])
+def test_a_null_byte_in_the_address_is_refused(client, target):
+    assert client.raw_get(target).status == 400
+
+
 def test_a_bare_return_ends_no_header(client):
     reply = client.raw_get("/", "A: b\rTransfer-Encoding: chunked")
     assert reply.status == 200
