@@ -43,7 +43,7 @@ VISITOR = "a" * 64
 class _Upload:
     """A request with a file, as `uploads.take_in` wants it."""
 
-    address = ""
+    address = "127.0.0.1"
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
 
     def __init__(self) -> None:
