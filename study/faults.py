@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-RUNNING = ("server.py", "cgi-bin", "static", "webapp", "study")
+RUNNING = ("server.py", "cgi-bin", "static", "webapp", "study", "openunmix_models")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

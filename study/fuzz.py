@@ -23,7 +23,7 @@ from study.crashes import BOUNDARY, SONG
 from webapp import files, flac, guard, head, id3, jobs, names, sounds, tagging, tags, uploads, visitors, words
 from webapp.refusal import Refusal
 
-SLOW_SECONDS = 2.0
+SLOW_SECONDS = 2.0  # of the processor
 TOKENS = [
     b"\r\n",
     b"\n",
@@ -103,15 +103,15 @@ def _row(name: str, honest: list[bytes], deed: Callable, may_raise: tuple, nb_in
     rng = random.Random(zlib.crc32(seed.encode()))
     found = []
     for raw in (_spoiled(rng, rng.choice(honest)) for _ in range(nb_inputs)):
-        begin = time.monotonic()
+        begin = time.process_time()
         try:
             deed(raw)
         except may_raise:
             pass
         except Exception as error:
             found.append({"error": f"{type(error).__name__}: {error}", "input": repr(raw[:2000])})
-        if time.monotonic() - begin > SLOW_SECONDS:
-            found.append({"error": f"took {time.monotonic() - begin:.1f} s", "input": repr(raw[:2000])})
+        if time.process_time() - begin > SLOW_SECONDS:
+            found.append({"error": f"took {time.process_time() - begin:.1f} s", "input": repr(raw[:2000])})
     return {"what": name, "trials": nb_inputs, "found": found[:20]}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests import double, waves
 from tests.conftest import PROJECT
+from tests.studied import study
 from webapp import tags
 from webapp.forecast import Forecast
 from webapp.jobs import Job
@@ -89,8 +90,19 @@ def test_a_clock_that_was_set_back_makes_no_time_negative():
     assert Forecast([done, waiting]).seconds_until_done(waiting, []) is None
 
 
-def test_a_length_beyond_all_files_is_borne(tmp_path):
+@pytest.mark.parametrize("length", [1 << 45, 1 << 61, (1 << 63) - 1, (1 << 64) - 2])
+def test_a_length_beyond_all_files_is_borne(tmp_path, length):
     path = tmp_path / "song.wav"
     content = waves.rf64()
-    path.write_bytes(content[:20] + struct.pack("<QQ", 2**64 - 2, 2**64 - 2) + content[36:])
+    path.write_bytes(content[:20] + struct.pack("<QQ", length, length) + content[36:])
     assert not tags.are_in(path)
+
+
+def test_the_command_prints_a_table():
+    told = study(PROJECT, "faults", "--quick", "--only", "input")
+    assert told.returncode == 0, told.stderr
+    heading, _, names, _, *rows = told.stdout.splitlines()
+    assert heading.endswith("`python -m study faults --quick --only input`")
+    assert names == "| part | what | trials | wrong |"
+    assert len(rows) == 12
+    assert all(row.startswith("| input |") and row.endswith(" | 0 |") for row in rows)

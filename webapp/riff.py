@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_CHUNKS = 1000  # in a file that means well there are a handful
-LONGEST_FILE = 1 << 62  # no system has longer ones, or can look for their end
 OPEN_LENGTH = 0xFFFFFFFF  # it stands in ds64; or a program streamed the file and never came back to its head
 
 
@@ -34,7 +33,7 @@ def byte_order(file: BinaryIO) -> str:
 
 def chunks(file: BinaryIO) -> Iterator[Chunk]:
     """The chunks of an open file, as far as they can be followed; the last may promise more than there is."""
-    order, place, long_data = byte_order(file), 12, 0
+    order, place, long_data, size = byte_order(file), 12, 0, file.seek(0, os.SEEK_END)
     for _ in range(MOST_CHUNKS):
         file.seek(place)
         head = file.read(8)
@@ -46,7 +45,7 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         chunk = Chunk(name, place + 8, long_data if name == b"data" and long_data else length)
         yield chunk
         place = chunk.end
-        if place > LONGEST_FILE:
+        if place > size:  # perhaps farther than the system can look
             return
 
 
