@@ -28,13 +28,17 @@ from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
 from webapp.head import HeadReader
 from webapp.keeper import Keeper
 from webapp.limits import (
+    FIRST_BYTES,
     IDLE_SECONDS,
+    MAX_CONNECTIONS,
+    MAX_FORM_BYTES,
     MAX_SCRIPTS,
     MAX_STREAMS,
     MAX_UPLOADS,
     MAX_UPLOADS_A_MINUTE,
     PIECE_BYTES,
     SLOT_SECONDS,
+    SLOWEST,
 )
 from webapp.rates import Rate
 from webapp.refusal import Refusal
@@ -84,6 +88,7 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 LINGER_SECONDS = 5.0
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TOO_MANY_UPLOADS = later("Too many songs came from your address in the last minute. Please try again in a minute.")
 
 log = logging.getLogger("server")
@@ -120,6 +125,7 @@ class Handler(CGIHTTPRequestHandler):
     def _is_welcome(self) -> bool:
         listen(self.headers.get("Accept-Language", ""))
         try:
+            guard.check_text(self.path)
             self.body_length = guard.check(self.command, self.headers, self.server.options.public_name)
             if self.server.options.behind_proxy:
                 self.visitor_address = proxy.address(self.headers, self.visitor_address)
@@ -177,9 +183,11 @@ class Handler(CGIHTTPRequestHandler):
         self._send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
 
     def run_cgi(self) -> None:
-        """Run the script on this connection, and answer as it says. Raises Refusal (429, 503, 500)."""
+        """Run the script on this connection, and answer as it says. Raises Refusal (408, 429, 503, 500)."""
         if self.route == UPLOAD and (network := visitors.network(self.visitor_address)):
             self.server.upload_rate.spend(network)
+        if self.body_length:
+            self._await_body()
         slots = self.server.slots(self.route)
         if not slots.acquire(timeout=SLOT_SECONDS):
             sentence = say("Too many people are here at the moment. Please try again in a few seconds.")
@@ -196,6 +204,17 @@ class Handler(CGIHTTPRequestHandler):
         finally:
             self.connection.settimeout(self.timeout)
             slots.release()
+
+    def _await_body(self) -> None:
+        """Wait until enough of the body is there, that no slow sender may take a place. Raises Refusal (408)."""
+        enough = min(self.body_length, FIRST_BYTES if self.route == UPLOAD else MAX_FORM_BYTES)
+        try:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, enough)
+            self.connection.recv(1, socket.MSG_PEEK)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        except TimeoutError:
+            sentence = say("Nothing came for a minute, so the sending was given up.")
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
 
     def _variables(self) -> dict[str, str]:
         """The meta-variables of RFC 3875 that the scripts use."""
@@ -220,10 +239,12 @@ class Handler(CGIHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        nb_sent = 0
+        nb_sent, patience = 0, time.monotonic() + IDLE_SECONDS
         while self.command != "HEAD" and (chunk := answer.body.read(1 << 16)):
             self.wfile.write(chunk)
             nb_sent += len(chunk)
+            if nb_sent < SLOWEST * (time.monotonic() - patience):
+                break  # who reads a byte a second must not keep others from reading
         if nb_sent != int(answer.headers.get("Content-Length", nb_sent)):
             self.close_connection = True  # the script broke off, and the visitor waits for the rest
         if answer.status >= 400 and self.body_length:
@@ -347,6 +368,7 @@ class Server(ThreadingHTTPServer):
         self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
         self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
         self.stream_slots = threading.BoundedSemaphore(MAX_STREAMS)
+        self.places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__((options.host, options.port), Handler)
 
     def slots(self, route: str) -> threading.BoundedSemaphore:
@@ -357,9 +379,44 @@ class Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)  # the base class asks the network for this machine's name, which can take long
         self.server_name, self.server_port = self.server_address[:2]
 
+    def process_request(self, request: socket.socket, client_address: object) -> None:
+        if not self.places.acquire(blocking=False):
+            self._turn_away(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system has no thread left
+            self.places.release()
+            self._turn_away(request)
+
+    def process_request_thread(self, request: socket.socket, client_address: object) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.places.release()
+
+    def _turn_away(self, request: socket.socket) -> None:
+        """Say so at once, without a thread: nobody waits for it."""
+        with contextlib.suppress(OSError):
+            request.setblocking(False)
+            request.send(FULL)
+            request.recv(1 << 16)  # closing on what was not read could take the answer away (RFC 9112, 9.6)
+        self.shutdown_request(request)
+
     def handle_error(self, request: object, client_address: object) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):
             log.exception("a connection failed")
+
+
+def _allow_files() -> None:
+    """Let the process have the descriptors that its connections need: many systems begin with 1024."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
+        import resource
+
+        allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = max(allowed, 4 * MAX_CONNECTIONS)
+        wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _stop_once(*_: object) -> None:
@@ -377,6 +434,7 @@ def main() -> None:
         signal.signal(number, _stop_once)
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
+    _allow_files()
     try:
         server = Server(options)
     except OSError as error:

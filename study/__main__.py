@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from study import quality, report, serving, speed, synthesize, timing, train
+from study import faults, quality, report, serving, speed, synthesize, timing, train
 
 COMMANDS = {
     "timing": timing,
@@ -11,6 +11,7 @@ COMMANDS = {
     "report": report,
     "speed": speed,
     "serving": serving,
+    "faults": faults,
     "synthesize": synthesize,
     "train": train,
 }

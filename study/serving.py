@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, and print the tables as Markdown."""
-    with tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder, _serving(Path(folder)) as server:
+    with tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder, serving(Path(folder)) as server:
         song = Path(folder) / "song.wav"
         _write_wav(song, round(arguments.gigabytes * 1e9))
         _print_uploads(song, server, arguments.repeats)
@@ -54,7 +54,7 @@ def _print_load(arguments: argparse.Namespace) -> None:
     with (
         tempfile.TemporaryDirectory(dir=PROJECT / "uploads") as folder,
         open_pages.waiting_jobs(Path(folder), arguments.jobs) as waiting,
-        _serving(Path(folder)) as server,
+        serving(Path(folder)) as server,
     ):
         share = open_pages.load(server.pid, server.port, waiting[: arguments.open_pages], arguments.seconds)
     print(f"\nPages left open among {arguments.jobs} jobs, for {arguments.seconds:g} s\n")
@@ -62,7 +62,7 @@ def _print_load(arguments: argparse.Namespace) -> None:
     print(f"| {arguments.open_pages} pages that ask once a second | {100 * share:.1f} |")
 
 
-class _Server:
+class Server:
     """A running server, and what it took in memory, kB at its peak, where the system tells it (Linux)."""
 
     def __init__(self, pid: int, port: int):
@@ -111,7 +111,7 @@ class _Server:
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[_Server]:
+def serving(folder: Path) -> Iterator[Server]:
     """A server over a copy of the project in `folder`."""
     for name in RUNNING:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
@@ -123,7 +123,7 @@ def _serving(folder: Path) -> Iterator[_Server]:
     process = subprocess.Popen([sys.executable, folder / "server.py", f"--port={port}"], **quiet)
     try:
         _wait_for(port)
-        yield _Server(process.pid, port)
+        yield Server(process.pid, port)
     finally:
         process.terminate()
         process.wait()
@@ -151,7 +151,7 @@ def _write_wav(path: Path, nb_bytes: int) -> None:
             file.write(block)
 
 
-def _print_uploads(song: Path, server: _Server, repeats: int) -> None:
+def _print_uploads(song: Path, server: Server, repeats: int) -> None:
     copy = song.with_suffix(".copy")
     rows = {
         "copy": (lambda: _copy(song, copy), lambda _: copy.unlink()),
@@ -175,7 +175,7 @@ def _print_uploads(song: Path, server: _Server, repeats: int) -> None:
         print(f"\nPeak memory: server {server.peak / 1e3:.0f} MB, script {server.script_peak / 1e3:.0f} MB.")
 
 
-def _print_pages(server: _Server, job: str, repeats: int) -> None:
+def _print_pages(server: Server, job: str, repeats: int) -> None:
     print(f"\nAnswers, medians of {repeats}\n\n| | ms |\n|---|---|")
     paths = {
         "home page": "/",

@@ -11,7 +11,7 @@ import soundfile
 from server import SECURITY_HEADERS
 from tests import processes
 from tests.client import parse
-from webapp.limits import MAX_UPLOADS
+from webapp.limits import FIRST_BYTES, MAX_UPLOADS
 
 SENTENCE = '<p class="error" role="alert">'
 SOURCE_TEXT = (b"import ", b"def ", b"[core]", b"RIFF", b"Traceback", b'"attempts"', b"$sentence")
@@ -468,7 +468,7 @@ def test_slow_senders_do_not_keep_others_out(client, quick_server, done):
     def send(nb_senders: int) -> None:
         for _ in range(nb_senders):
             senders.append(socket.create_connection(("127.0.0.1", quick_server.port)))
-            senders[-1].sendall(head + b"Content-Length: 100000\r\n\r\n--x\r\n")
+            senders[-1].sendall(head + b"Content-Length: 100000\r\n\r\n--x\r\n" + bytes(FIRST_BYTES))
 
     try:
         send(MAX_UPLOADS)

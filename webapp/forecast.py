@@ -46,8 +46,9 @@ def _paces(everyone: Sequence[Job]) -> dict[tuple, float]:
     """Seconds of work for a second of audio, for each kind of job: the median of its latest."""
     finished = defaultdict(list)
     for job in sorted(everyone, key=lambda job: job.finished):
-        if job.finished > job.started and job.seconds > 0:
-            finished[_kind(job)].append((job.finished - (job.begun or job.started)) / job.seconds)
+        took = job.finished - (job.begun or job.started)
+        if took > 0 and job.seconds > 0:  # else the clock was set back meanwhile
+            finished[_kind(job)].append(took / job.seconds)
     return {kind: median(paces[-LATEST:]) for kind, paces in finished.items()}
 
 

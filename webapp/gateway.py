@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from webapp import logs
-from webapp.limits import SCRIPT_SECONDS, SLOWEST_UPLOAD, Limits
+from webapp.limits import SCRIPT_SECONDS, SLOWEST, Limits
 
 # What a script may know of the environment: how to start, what a locale says, how the log looks, what is limited.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME")
@@ -45,7 +45,7 @@ def answering(script: Path, variables: dict[str, str], body: BinaryIO, length: i
         stdout=subprocess.PIPE,
         env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | variables,
     )
-    limit = threading.Timer(SCRIPT_SECONDS + length / SLOWEST_UPLOAD, process.kill)
+    limit = threading.Timer(SCRIPT_SECONDS + length / SLOWEST, process.kill)
     limit.start()
     try:
         if os.name == "nt":

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from email.errors import FirstHeaderLineIsContinuationDefect, InvalidHeaderDefect, MissingHeaderBodySeparatorDefect
 from email.message import Message
 from http import HTTPStatus
 
@@ -11,6 +12,7 @@ from webapp.refusal import Refusal
 from webapp.words import say
 
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d*)?", re.ASCII | re.IGNORECASE)  # RFC 3986, 3.2.2
+NO_HEADER = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect, InvalidHeaderDefect)
 LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -23,10 +25,21 @@ def check(method: str, headers: Message, public_name: str = "") -> int:
     return _body_length(method, headers)
 
 
-def _check_values(headers: Message) -> None:
-    """A null byte ends a text too early for whoever it is handed on to (RFC 9110, 5.5)."""
-    if any("\0" in value for value in headers.values()):
+def check_text(text: str) -> None:
+    """Raises Refusal (400) for a null byte: no script could be given it."""
+    if "\0" in text:
         raise Refusal(HTTPStatus.BAD_REQUEST, say("A null byte has no place in the head of a request."))
+
+
+def _check_values(headers: Message) -> None:
+    """A null byte ends a text too early for whoever it is handed on to (RFC 9110, 5.5).
+
+    A line that is no header ends the head for Python, and not for a proxy before this server (RFC 9112, 5.1).
+    """
+    if any(isinstance(defect, NO_HEADER) for defect in headers.defects):
+        raise Refusal(HTTPStatus.BAD_REQUEST, say("The head of this request cannot be read."))
+    for value in headers.values():
+        check_text(value)
 
 
 def _check_host(headers: Message, public_name: str) -> None:

@@ -49,7 +49,6 @@ class Job:
     again_of: str = ""  # the first job over the same source, if this is a later one
     queue_number: int = 0
     attempts: int = 0
-    pid: int = 0  # of the separation, while it runs
     created: float = 0.0  # Unix time, s
     started: float = 0.0  # Unix time, s
     begun: float = 0.0  # when it was ready to separate, the model loaded; Unix time, s
@@ -128,7 +127,7 @@ def save(job: Job) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(job.folder / "state.json")
-    _sync_folder(job.folder)
+    sync(job.folder)
 
 
 @contextmanager
@@ -164,7 +163,7 @@ def admit(folder: Path, **about: object) -> Job:
     with locks.exclusive(CHANGES):
         check_number(job.visitor, job.address)
         save(job)
-        _sync_folder(UPLOADS)
+        sync(UPLOADS)
     return job
 
 
@@ -225,10 +224,11 @@ def delete(job_id: str) -> Job:
     with locks.exclusive(CHANGES):
         job = load(job_id)
         running = job.state in ("running", "cancelled")  # cancelled, and the worker may not have seen it yet
-        job.state = "cancelled"
-        save(job)
-        if not running:
-            remove(job_id)
+        if running:
+            job.state = "cancelled"
+            save(job)
+        else:
+            _discard(job)
     return job
 
 
@@ -240,10 +240,19 @@ def is_expired(job: Job, keep_seconds: float) -> bool:
 def expire(job_id: str, keep_seconds: float) -> bool:
     """Delete a job if its time is up, which may have changed since the caller looked. Raises Refusal (404)."""
     with locks.exclusive(CHANGES):
-        expired = is_expired(load(job_id), keep_seconds)
+        job = load(job_id)
+        expired = is_expired(job, keep_seconds)
         if expired:
-            remove(job_id)
+            _discard(job)
     return expired
+
+
+def _discard(job: Job) -> None:
+    """Delete a job that does not run. It is marked first, so that the worker ends what a kill interrupts."""
+    job.state = "cancelled"
+    with suppress(OSError):  # a full disk must not keep anybody from making room
+        save(job)
+    remove(job.id)
 
 
 def remove(job_id: str) -> None:
@@ -270,14 +279,16 @@ def touch(job: Job) -> None:
         os.utime(job.outdir)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync(*paths: Path) -> None:
+    """Wait until these files, and the names in these folders, are on the disk for good. Raises OSError."""
     if os.name == "nt":
         return  # Windows cannot open a folder; its rename is in the journal
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def no_such_job() -> Refusal:

@@ -47,9 +47,13 @@ SPARE_DISK_BYTES = 64 << 20  # left free on the disk after an upload
 
 PIECE_BYTES = 2 << 20  # of a track that is fetched in pieces
 
-IDLE_SECONDS = 60  # a connection on which nothing moves
+MAX_CONNECTIONS = 1000  # a thread each; whoever comes then is told to come again
+MAX_HEAD_BYTES = 128 << 10  # of a request
+FIRST_BYTES = 256  # of an upload, and all of a form, must have come before a script is started for it
+
+IDLE_SECONDS = 60  # a connection on which nothing moves; and a request's head, however it moves
 SCRIPT_SECONDS = 90  # a CGI script, beside the time that its body takes; it tells an idle sender so before that
-SLOWEST_UPLOAD = 32 << 10  # bytes a second that a body is given time for
+SLOWEST = 32 << 10  # bytes a second, after the first minute, at which a script is held for a sender or a reader
 
 MODEL_RETRY_SECONDS = 600  # before a model that could not be fetched is asked for again
 MAX_ATTEMPTS = 2  # a job that was interrupted is run again once

@@ -33,7 +33,7 @@ def byte_order(file: BinaryIO) -> str:
 
 def chunks(file: BinaryIO) -> Iterator[Chunk]:
     """The chunks of an open file, as far as they can be followed; the last may promise more than there is."""
-    order, place, long_data = byte_order(file), 12, 0
+    order, place, long_data, size = byte_order(file), 12, 0, file.seek(0, os.SEEK_END)
     for _ in range(MOST_CHUNKS):
         file.seek(place)
         head = file.read(8)
@@ -45,6 +45,8 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         chunk = Chunk(name, place + 8, long_data if name == b"data" and long_data else length)
         yield chunk
         place = chunk.end
+        if place > size:  # perhaps farther than the system can look
+            return
 
 
 def append(path: Path, contents: Mapping[bytes, bytes]) -> None:

@@ -2,13 +2,14 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
 from urllib.parse import parse_qsl
 
-from webapp.limits import MAX_FORM_BYTES
+from webapp import room
+from webapp.limits import IDLE_SECONDS, MAX_FORM_BYTES, SLOWEST
 from webapp.names import attachment
 from webapp.pages import HTML, JSON, error_body, json_body
 from webapp.refusal import NO_HEADERS, Refusal
@@ -28,21 +29,31 @@ class Request:
         self.content_type = os.environ.get("CONTENT_TYPE", "")
         self.content_length = int(os.environ.get("CONTENT_LENGTH") or 0)
         self._unread = self.content_length
+        self._start = time.monotonic()
         self._fields: list[tuple[str, str]] | None = None
 
     def read(self) -> bytes:
         """The next bytes of the body, empty at its end. Raises Refusal (408, 400) if the sender stalls or leaves."""
         if not self._unread:
             return b""
-        chunk = b""
-        with suppress(ConnectionError):
-            chunk = sys.stdin.buffer.read(min(READ_BYTES, self._unread))
-        if chunk is None:  # the time limit that the server has put on the socket
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, say("Nothing came for a minute, so the sending was given up."))
+        try:
+            chunk = os.read(sys.stdin.fileno(), min(READ_BYTES, self._unread))  # what there is, and no waiting for more
+        except BlockingIOError:  # the time limit that the server has put on the socket
+            sentence = say("Nothing came for a minute, so the sending was given up.")
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+        except ConnectionError:
+            chunk = b""
         if not chunk:
             raise Refusal(HTTPStatus.BAD_REQUEST, say("The sending broke off before its end."))
         self._unread -= len(chunk)
+        self._check_pace()
         return chunk
+
+    def _check_pace(self) -> None:
+        """Who sends a byte a second must not keep others from sending."""
+        late = time.monotonic() - self._start - IDLE_SECONDS
+        if self._unread and self.content_length - self._unread < late * SLOWEST:
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, say("The sending was so slow that it was given up."))
 
     def field(self, name: str) -> str:
         """A field of the query, or of the form that was posted; empty if it is not there."""
@@ -116,7 +127,8 @@ def run(main: Callable[[Request], None]) -> None:
     listen(os.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     request = Request()
     try:
-        main(request)
+        with room.needed():
+            main(request)
     except Refusal as refusal:
         answer(refusal.status, *error_body(refusal, request.wants_json), refusal.headers)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """One separation: an engine's command as a process of its own, from its start to what its end means."""
 
+import errno
 import os
 import shutil
 import signal
@@ -7,12 +8,14 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from webapp import locks
 from webapp.folders import ROOT
 from webapp.jobs import Job
 
 GRACE_SECONDS = 1.5
+NO_PID = b" " * 12  # takes the room on the disk that a number will need
 NEW_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
 
 
@@ -22,20 +25,8 @@ class Separation:
     def __init__(self, job: Job):
         """Start the engine's command; what it says goes to the job's log. Raises OSError if it cannot start."""
         shutil.rmtree(job.outdir, ignore_errors=True)
-        lock = locks.acquire(job.running_lock)
-        try:
-            with job.log.open("wb") as log:
-                self.process = subprocess.Popen(
-                    job.command(),
-                    cwd=ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=() if os.name == "nt" else (lock,),
-                    **NEW_GROUP,
-                )
-        finally:
-            os.close(lock)
+        with job.log.open("wb") as log:
+            self.process = _start(job.command(), job.running_lock, stdout=log, stderr=log)
         self.job_id = job.id
         self.has_begun = False
         self.start = time.monotonic()
@@ -57,7 +48,7 @@ class Tagging(Separation):
     def __init__(self, job: Job):
         """Start it. Raises OSError if it cannot start."""
         command = [sys.executable, "-m", "webapp.tagging", job.id]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **NEW_GROUP)
+        self.process = _start(command, job.running_lock)
         self.job_id = job.id
         self.has_begun = True
         self.start = time.monotonic()
@@ -80,6 +71,35 @@ def end(*running: Separation) -> None:
         kill_group(one.process.pid)
         one.process.kill()
         one.process.wait()
+
+
+def kill_holder(running_lock: Path) -> None:
+    """Kill the separation that holds this lock, whoever started it."""
+    with suppress(FileNotFoundError, ValueError):  # ended, or just about to note itself
+        kill_group(int(running_lock.read_bytes()))
+
+
+def _start(command: list[str], running_lock: Path, **output: object) -> subprocess.Popen:
+    """Start a command that holds the lock as long as it lives, and whose number stands in the lock's file.
+
+    It notes that itself before its program begins: were it for the worker to do, a kill between the two would leave a
+    separation that nobody can end. Raises OSError.
+    """
+    lock = locks.acquire(running_lock)
+    try:
+        if os.name != "nt":
+            os.pwrite(lock, NO_PID, 0)
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **_holding(lock), **output)
+    except subprocess.SubprocessError as error:  # of the note
+        raise OSError(errno.EIO, "it could not be noted") from error
+    finally:
+        os.close(lock)
+
+
+def _holding(lock: int) -> dict[str, object]:
+    if os.name == "nt":
+        return NEW_GROUP
+    return NEW_GROUP | {"pass_fds": (lock,), "preexec_fn": lambda: os.pwrite(lock, b"%-12d" % os.getpid(), 0)}
 
 
 def kill_group(pid: int) -> None:

@@ -43,7 +43,7 @@ def separate_again(job_id: str, visitor: str, address: str, model: str, stems: s
     again = _over_the_same_source(jobs.load(job_id), visitor, address)
     try:
         return queue.enqueue(again.id, model, stems, format_)
-    except Refusal:
+    except (Refusal, OSError):
         jobs.delete(again.id)
         raise
 
@@ -51,7 +51,7 @@ def separate_again(job_id: str, visitor: str, address: str, model: str, stems: s
 def _over_the_same_source(job: Job, visitor: str, address: str) -> Job:
     if job.state == "cancelled":
         raise jobs.no_such_job()
-    with room.needed(), jobs.incoming() as folder:
+    with jobs.incoming() as folder:
         _share(job, folder / jobs.SOURCE)
         about = {"name": job.name, "seconds": job.seconds, "cut_off": job.cut_off}
         return jobs.admit(folder, **about, visitor=visitor, address=address, again_of=_first(job))

@@ -1,5 +1,6 @@
 """Is it a sound that can be separated? Asked before any work begins."""
 
+import os
 import struct
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -89,6 +90,8 @@ def _open_unwritten_length(path: Path) -> None:
         if start and promised == 0 and struct.unpack("<4xI4x", head)[0] + 8 <= start:
             file.seek(start - 4)
             file.write(struct.pack("<I", OPEN_LENGTH))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _is_cut_off(path: Path) -> bool:

@@ -29,7 +29,7 @@ def take_in(request: Request, visitor: str) -> Job:
     address = visitors.network(request.address)
     jobs.check_number(visitor, address)
     room.check(request.content_length)
-    with room.needed(), jobs.incoming() as folder:
+    with jobs.incoming() as folder:
         path = folder / jobs.SOURCE
         name = _store(request, path)
         sound = sounds.check(path)

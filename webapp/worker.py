@@ -10,10 +10,12 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from webapp import jobs, limits, locks, logs, queue, separation, sweep, tags, tally
-from webapp.folders import WORKER_LOCK
+from webapp.folders import DOWNLOADS, WORKER_LOCK
 from webapp.jobs import Job
 from webapp.journal import Journal
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
@@ -43,6 +45,7 @@ class Worker:
         self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
         self.seen = NEVER  # the time of the last change, and of the last look at the jobs
         self.swept = -float("inf")
+        self.trouble: OSError | None = None  # the step's last
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then put back what runs."""
@@ -58,18 +61,29 @@ class Worker:
         self.painter.end()
 
     def _step(self) -> None:
+        self.trouble = None
         for ended in [one for one in self.running.values() if one.status is not None]:
-            self._finish(ended)
+            self._attempt(self._finish, ended)
         for hung in [one for one in self.running.values() if one.seconds > self.job_seconds]:
-            self._give_up(hung)
+            self._attempt(self._give_up, hung)
         for starting in [one for one in self.running.values() if not one.has_begun]:
-            _note_beginning(starting)
+            self._attempt(_note_beginning, starting)
         if self._something_changed():
             self._look()
         self.painter.step()
         if time.monotonic() - self.swept > sweep.INTERVAL_SECONDS:
             self.swept = time.monotonic()
-            sweep.sweep(self.keep_seconds)
+            self._attempt(sweep.sweep, self.keep_seconds)
+        if self.trouble:
+            raise self.trouble
+
+    def _attempt(self, deed: Callable, *values: object) -> object:
+        """Do what may fail for one job, and must not keep the others waiting: it is tried again at the next step."""
+        try:
+            return deed(*values)
+        except OSError as error:
+            self.trouble, self.seen = error, NEVER
+            return None
 
     def _something_changed(self) -> bool:
         """Whether a job's state changed since the last look, or the last look was long ago."""
@@ -86,13 +100,13 @@ class Worker:
         self.journal.look(everyone)
         for job in everyone:
             if job.state == "cancelled":
-                self._cancel(job)
-            elif job.state == "running" and job.id not in self.running and not _recover(job):
+                self._attempt(self._cancel, job)
+            elif job.state == "running" and job.id not in self.running and not self._attempt(_recover, job):
                 self.seen = NEVER
         for job in queue.waiting():
             if len(self.running) >= self.nb_workers:
                 break
-            self._start(job.id)
+            self._attempt(self._start, job.id)
 
     def _start(self, job_id: str) -> None:
         try:
@@ -102,15 +116,12 @@ class Worker:
                 self._fall_back_early(job)
                 job.state, job.started, job.attempts = "running", time.time(), job.attempts + 1
                 job.begun = 0.0
-            self.running[job_id] = Separation(job)
-            with jobs.changing(job_id) as job:
-                job.pid = self.running[job_id].process.pid
         except Refusal:
-            pass  # deleted meanwhile
+            return  # deleted meanwhile
+        try:
+            self.running[job_id] = Separation(job)
         except OSError as error:
             log.error("job %.8s: cannot start: %s", job_id, error)
-            if started := self.running.pop(job_id, None):
-                separation.end(started)  # it runs, but could not be noted: started again, it would run twice
             _fail(job_id, later("The separation could not be started; the server's log says why."))
 
     def _fall_back_early(self, job: Job) -> None:
@@ -126,6 +137,8 @@ class Worker:
         if status == 0 and not isinstance(ended, Tagging) and self._tag(job_id):
             return
         try:
+            if status == 0:
+                _onto_disk(jobs.load(job_id))
             with jobs.changing(job_id) as job:
                 if job.state == "running":
                     self._settle(job, status)
@@ -140,7 +153,7 @@ class Worker:
         try:
             with jobs.changing(hung.job_id) as job:
                 if job.state == "running":
-                    job.state, job.pid = "failed", 0
+                    job.state = "failed"
                     job.error = later("The separation took longer than it may take here, so it was ended.")
         except Refusal:
             jobs.remove(hung.job_id)
@@ -157,7 +170,6 @@ class Worker:
 
     def _settle(self, job: Job, status: int) -> None:
         engine = job.separator()
-        job.pid = 0
         if status == 0:
             job.state, job.finished = "done", time.time()
             if not all(path.is_file() for path in job.stems().values()):
@@ -177,7 +189,7 @@ class Worker:
         if running:
             separation.end(running)
         elif locks.is_held(job.running_lock):
-            separation.kill_group(job.pid)
+            separation.kill_holder(job.running_lock)
         jobs.remove(job.id)
 
 
@@ -203,12 +215,11 @@ def _recover(job: Job) -> bool:
     False while something of it is left.
     """
     if locks.is_held(job.running_lock):
-        separation.kill_group(job.pid)
+        separation.kill_holder(job.running_lock)
         return False
     with jobs.changing(job.id) as job:
         if job.state != "running":
             return True  # cancelled meanwhile
-        job.pid = 0
         if job.attempts < MAX_ATTEMPTS:
             job.state = "queued"
         else:
@@ -222,15 +233,23 @@ def _put_back(job_id: str) -> None:
     try:
         with jobs.changing(job_id) as job:
             if job.state == "running":
-                job.state, job.pid, job.attempts = "queued", 0, job.attempts - 1
+                job.state, job.attempts = "queued", job.attempts - 1
                 log.info("job %.8s: put back", job_id)
     except Refusal:
         pass
 
 
 def _fail(job_id: str, sentence: str) -> None:
-    with jobs.changing(job_id) as job:
-        job.state, job.error = "failed", sentence
+    with suppress(Refusal), jobs.changing(job_id) as job:  # deleted meanwhile
+        if job.state == "running":
+            job.state, job.error = "failed", sentence
+
+
+def _onto_disk(job: Job) -> None:
+    """See to it that a power cut takes nothing from a job that is about to be done."""
+    for path in replace(job, state="done").stems().values():
+        with suppress(FileNotFoundError):  # which fails the job
+            jobs.sync(path, path.parent, job.outdir, DOWNLOADS)
 
 
 def _stop_with_the_server(stop: threading.Event) -> None:
