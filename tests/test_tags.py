@@ -53,7 +53,7 @@ def read(tmp_path, content: bytes) -> Tags:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_info_is_read_in_either_byte_order(tmp_path, order):
-    listed = info(order, INAM="Пісня".encode() + b"\0", IART="Björk".encode("cp1252") + b"\0junk", IXXX=b"x")
+    listed = info(order, INAM="Пісня".encode() + b"\0", IART="Björk".encode("cp1252") + b"\0junk", INOT=b"x")
     content = wave_with(listed) if order == "<" else b"RIFX" + struct.pack(">I4s", 4 + len(listed), b"WAVE") + listed
     assert read(tmp_path, content).texts == {"TITLE": ["Пісня"], "ARTIST": ["Björk"]}
 
