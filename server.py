@@ -209,12 +209,17 @@ class Handler(CGIHTTPRequestHandler):
         """Wait until enough of the body is there, that no slow sender may take a place. Raises Refusal (408)."""
         enough = min(self.body_length, FIRST_BYTES if self.route == UPLOAD else MAX_FORM_BYTES)
         try:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, enough)
+            self._count_as_readable(enough)
             self.connection.recv(1, socket.MSG_PEEK)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            self._count_as_readable(1)
         except TimeoutError:
             sentence = say("Nothing came for a minute, so the sending was given up.")
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+
+    def _count_as_readable(self, nb_bytes: int) -> None:
+        """From how many bytes on the connection has something to be read."""
+        if os.name != "nt":  # Windows knows no other number than one
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, nb_bytes)
 
     def _variables(self) -> dict[str, str]:
         """The meta-variables of RFC 3875 that the scripts use."""
