@@ -42,6 +42,11 @@ def job_page(open_page, quick_server, orders, song):
     return open_
 
 
+def allow_notifications(page) -> None:
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script(NOTE_NOTIFICATIONS)
+
+
 def wait_until(is_so, seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -131,11 +136,7 @@ def test_a_restarted_server_is_found_again(browser, quick_home, serve, song):
 
 @pytest.mark.parametrize(("status", "title"), [(0, "Separated"), (2, "Not separated")])
 def test_who_allows_it_is_notified_and_a_hidden_page_waits(job_page, orders, status, title):
-    def prepare(page):
-        page.context.grant_permissions(["notifications"])
-        page.add_init_script(NOTE_NOTIFICATIONS)
-
-    page = job_page(prepare=prepare)
+    page = job_page(prepare=allow_notifications)
     tell = page.get_by_role("button", name="Tell me when it is done")
     tell.click()
     page.get_by_text("You will be told when it is done.").wait_for()
@@ -150,11 +151,7 @@ def test_who_allows_it_is_notified_and_a_hidden_page_waits(job_page, orders, sta
 
 
 def test_who_does_not_ask_is_not_notified(job_page, orders):
-    def prepare(page):
-        page.context.grant_permissions(["notifications"])
-        page.add_init_script(NOTE_NOTIFICATIONS)
-
-    page = job_page(prepare=prepare)
+    page = job_page(prepare=allow_notifications)
     tell = page.get_by_role("button", name="Tell me when it is done")
     tell.click()
     tell.and_(page.locator("[aria-pressed=true]")).wait_for()
