@@ -27,12 +27,6 @@ def client(quick_server):
     return quick_server.client()
 
 
-@pytest.fixture
-def orders(quick_server):
-    yield lambda **orders: double.order(quick_server.home, **orders)
-    double.order(quick_server.home)
-
-
 @pytest.mark.parametrize("says", ["loading", "fetching umx", "separating", "writing"])
 def test_while_it_runs(client, quick_server, orders, says):
     orders(seconds=double.LONG, says=says)

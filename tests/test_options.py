@@ -67,12 +67,6 @@ def client(quick_server):
     return quick_server.client()
 
 
-@pytest.fixture
-def orders(quick_server):
-    yield lambda **orders: double.order(quick_server.home, **orders)
-    double.order(quick_server.home)
-
-
 def choose(client, job: str, **choice: str):
     return client.post("/cgi-bin/separate.py", json_wanted=True, job=job, **choice)
 
