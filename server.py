@@ -8,43 +8,35 @@ under `/cgi-bin/`; nothing else of the folder, ever.
 import contextlib
 import logging
 import os
-import re
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
-from argparse import Namespace
-from collections.abc import Mapping
 from http import HTTPStatus
-from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import TCPServer
 
-from webapp import arguments, gateway, guard, health, jobs, logs, names, pages, proxy, views, visitors
-from webapp.files import send_file
-from webapp.folders import DOWNLOADS, SCRIPTS, STATIC, UPLOADS
-from webapp.head import HeadReader
-from webapp.keeper import Keeper
+from webapp import arguments, logs, visitors
+from webapp.background.keeper import Keeper
+from webapp.folders import DOWNLOADS, SCRIPTS, UPLOADS
+from webapp.html import pages, views
 from webapp.limits import (
     FIRST_BYTES,
     IDLE_SECONDS,
-    MAX_CONNECTIONS,
     MAX_FORM_BYTES,
     MAX_SCRIPTS,
     MAX_STREAMS,
     MAX_UPLOADS,
-    MAX_UPLOADS_A_MINUTE,
-    PIECE_BYTES,
     SLOT_SECONDS,
     SLOWEST,
 )
-from webapp.rates import Rate
-from webapp.refusal import Refusal
-from webapp.result_page import IN_PIECES
-from webapp.states import STATES
-from webapp.words import later, listen, say
+from webapp.refusal import Refusal, nothing_here, own_fault, stalled
+from webapp.serving import downloads, gateway, health, proxy, static
+from webapp.serving.connection import OPEN_TO_ALL, Connection
+from webapp.serving.files import send_file
+from webapp.serving.listener import Server
+from webapp.serving.states import STATES
+from webapp.words import say
 
 UPLOAD = "/cgi-bin/upload.py"
 ZIP, MIX = "/cgi-bin/zip.py", "/cgi-bin/mix.py"
@@ -60,115 +52,50 @@ CGI_SCRIPTS = {
     ZIP: "GET",
     MIX: "GET",
 }
-# Not asked of the system: on Windows any program may have made .js plain text, which a browser then does not run.
-STATIC_TYPES = {
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-}
-STATIC_FILES = {
-    f"/static/{path.relative_to(STATIC).as_posix()}": (path, STATIC_TYPES[path.suffix])
-    for path in STATIC.rglob("*")
-    if path.suffix in STATIC_TYPES
-}
-HEALTH = "/health"  # which asks for no password: it says nothing of anybody
-REPORTS = {HEALTH: health.health, "/metrics": health.metrics}
-STEM_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(wav|flac)")
-MIXTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/mixture\.wav")
-PICTURE_PATH = re.compile(r"/downloads/([0-9a-f]{32})/([a-z]+)\.(peaks|spectrogram)")
+REPORTS = {OPEN_TO_ALL: health.health, "/metrics": health.metrics}
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",  # "no-referrer" would make browsers post with the origin "null"
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-LINGER_SECONDS = 5.0
-FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-TOO_MANY_UPLOADS = later("Too many songs came from your address in the last minute. Please try again in a minute.")
+SCRIPT_SLOTS = threading.BoundedSemaphore(MAX_SCRIPTS)
+UPLOAD_SLOTS = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
+STREAM_SLOTS = threading.BoundedSemaphore(MAX_STREAMS)
+SLOTS = {UPLOAD: UPLOAD_SLOTS, ZIP: STREAM_SLOTS, MIX: STREAM_SLOTS}
 
 log = logging.getLogger("server")
 
 
-class Handler(CGIHTTPRequestHandler):
-    """One connection. The CGI side of the base class is replaced: a fixed table of scripts, and their own answers."""
+class Handler(Connection):
+    """Answers what is asked. The base class's side of CGI is replaced: a fixed table of scripts, their own answers."""
 
-    protocol_version = "HTTP/1.1"
-    server_version = "SoundSeparator"
-    sys_version = ""
-    timeout = IDLE_SECONDS
-    asks_state = False
-    visitor_address = ""
-
-    def setup(self) -> None:
-        super().setup()
-        self.rfile = HeadReader(self.connection)
-        if os.name != "nt":  # for the time that a script has the socket, when Python's own timeout is off
-            limit = struct.pack("ll", IDLE_SECONDS, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-
-    def parse_request(self) -> bool:
-        self.visitor_address = self.client_address[0]
-        return super().parse_request() and self._is_welcome()
-
-    def handle_expect_100(self) -> bool:
-        if not self._is_welcome():
-            return False
-        self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return True
-
-    def _is_welcome(self) -> bool:
-        listen(self.headers.get("Accept-Language", ""))
-        try:
-            guard.check_text(self.path)
-            self.body_length = guard.check(self.command, self.headers, self.server.options.public_name)
-            if self.server.options.behind_proxy:
-                self.visitor_address = proxy.address(self.headers, self.visitor_address)
-            if self.server.options.password and self.path != HEALTH:
-                self.server.options.password.check(self.headers, self.visitor_address)
-        except Refusal as refusal:
-            self.refuse(refusal)
-            return False
-        if self.body_length:
-            self.close_connection = True  # what a script leaves unread must not be taken for the next request
-        return True
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        try:
-            if not self.is_cgi():
-                self._send_static_or_stem()
-            elif self.asks_state:
-                self._send_state()
-            else:
-                self.run_cgi()
-        except Refusal as refusal:
-            self.refuse(refusal)
-        except (ConnectionError, BlockingIOError, TimeoutError):
-            self.close_connection = True  # the visitor has left, or stopped reading
+    def answer(self) -> None:
+        if not self.is_cgi():
+            self._send_file()
+        elif self.asks_state:
+            self._send_state()
+        else:
+            self.run_cgi()
 
     def is_cgi(self) -> bool:
         """Whether the path is one of the table's. Raises Refusal (405) for another method than the table's."""
         self.route, _, self.query = self.path.partition("?")
-        self.asks_state = self.route in STATES and self._wants_json()
+        self.asks_state = self.route in STATES and self.wants_json()
         method = CGI_SCRIPTS.get(self.route)
         if method and self.command != method and (self.command, method) != ("HEAD", "GET"):
             sentence = say("This address takes {method} only.", method=method)
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, sentence, {"Allow": method})
         return method is not None
+
+    def _send_file(self) -> None:
+        """What no script makes. Raises Refusal (404)."""
+        if self.command == "POST":
+            raise nothing_here()
+        if self.route == "/":
+            content, headers = views.home_page().encode(), {"Cache-Control": "no-cache", "Vary": "Accept-Language"}
+            self.send_whole(HTTPStatus.OK, pages.HTML, content, headers)
+        elif report := REPORTS.get(self.route):
+            self.send_whole(*report(), {"Cache-Control": "no-store"})
+        elif file := static.FILES.get(self.route):
+            send_file(self, *file)
+        else:
+            downloads.send(self, self.route, self.query)
 
     def _send_state(self) -> None:
         """Answer in this process what open pages ask every second. Raises Refusal (404, 500)."""
@@ -178,9 +105,8 @@ class Handler(CGIHTTPRequestHandler):
             raise
         except Exception:
             log.exception("%s cannot be answered", self.route)
-            sentence = say("Something went wrong on this machine; the server's log says what.")
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence) from None
-        self._send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
+            raise own_fault() from None
+        self.send_whole(HTTPStatus.OK, pages.JSON, content, {"Cache-Control": "no-store"})
 
     def run_cgi(self) -> None:
         """Run the script on this connection, and answer as it says. Raises Refusal (408, 429, 503, 500)."""
@@ -188,7 +114,7 @@ class Handler(CGIHTTPRequestHandler):
             self.server.upload_rate.spend(network)
         if self.body_length:
             self._await_body()
-        slots = self.server.slots(self.route)
+        slots = SLOTS.get(self.route, SCRIPT_SLOTS)
         if not slots.acquire(timeout=SLOT_SECONDS):
             sentence = say("Too many people are here at the moment. Please try again in a few seconds.")
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "5"})
@@ -213,8 +139,7 @@ class Handler(CGIHTTPRequestHandler):
             self.connection.recv(1, socket.MSG_PEEK)
             self._count_as_readable(1)
         except TimeoutError:
-            sentence = say("Nothing came for a minute, so the sending was given up.")
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+            raise stalled() from None
 
     def _count_as_readable(self, nb_bytes: int) -> None:
         """From how many bytes on the connection has something to be read."""
@@ -253,175 +178,7 @@ class Handler(CGIHTTPRequestHandler):
         if nb_sent != int(answer.headers.get("Content-Length", nb_sent)):
             self.close_connection = True  # the script broke off, and the visitor waits for the rest
         if answer.status >= 400 and self.body_length:
-            self._linger()
-
-    def _send_static_or_stem(self) -> None:
-        if self.command == "POST":
-            raise Refusal(HTTPStatus.NOT_FOUND, say("There is nothing at this address."))
-        if self.route == "/":
-            self._send_home_page()
-            return
-        if report := REPORTS.get(self.route):
-            self._send_whole(*report(), {"Cache-Control": "no-store"})
-            return
-        static, stem = STATIC_FILES.get(self.route), STEM_PATH.fullmatch(self.route)
-        if static:
-            path, content_type = static
-            send_file(self, path, f"{content_type}; charset=utf-8")
-        elif mixture := MIXTURE_PATH.fullmatch(self.route):
-            send_file(self, jobs.load(mixture[1]).source, "audio/wav", most_bytes=self._most_bytes())
-        elif picture := PICTURE_PATH.fullmatch(self.route):
-            self._send_picture(*picture.groups())
-        elif stem:
-            self._send_stem(*stem.groups())
-        else:
-            raise Refusal(HTTPStatus.NOT_FOUND, say("There is nothing at this address."))
-
-    def _send_home_page(self) -> None:
-        content = views.home_page().encode()
-        self._send_whole(HTTPStatus.OK, pages.HTML, content, {"Cache-Control": "no-cache", "Vary": "Accept-Language"})
-
-    def _send_stem(self, job_id: str, name: str, format: str) -> None:
-        job = jobs.load(job_id)
-        path = job.stems().get(name)
-        if not path or format != job.format:
-            raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
-        jobs.touch(job)
-        send_file(
-            self, path, f"audio/{format}", names.attachment(names.stem(job, name, path.suffix)), self._most_bytes()
-        )
-
-    def _most_bytes(self) -> int:
-        """A browser has six connections to a server, and each track of a player keeps one until it has all it asked."""
-        return PIECE_BYTES if self.query == IN_PIECES else sys.maxsize
-
-    def _send_picture(self, job_id: str, name: str, kind: str) -> None:
-        job = jobs.load(job_id)
-        path = job.outdir / f"{name}.{kind}"
-        if job.state == "done" and name in ("mixture", *job.stems()) and not path.exists():
-            self.send_response(HTTPStatus.NO_CONTENT)  # not drawn yet: a browser would note a 404 as the page's fault
-            self.end_headers()
-        else:
-            send_file(self, path, "application/octet-stream")
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class finds wrong with a request, in a sentence."""
-        status = HTTPStatus(code)
-        sentence = say("This request cannot be answered ({reason}).", reason=status.phrase.lower())
-        self.refuse(Refusal(status, sentence))
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Answer with the refusal's status, as a page or as JSON."""
-        content_type, body = pages.error_body(refusal, self._wants_json())
-        self.close_connection = True
-        self._send_whole(refusal.status, content_type, body, {"Cache-Control": "no-store"} | dict(refusal.headers))
-        if self.command not in ("GET", "HEAD"):
-            self._linger()
-
-    def _wants_json(self) -> bool:
-        headers = getattr(self, "headers", None)  # there are none yet if the first line is no request's
-        return headers is not None and pages.JSON in headers.get("Accept", "")
-
-    def _send_whole(self, status: HTTPStatus, content_type: str, content: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(content)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def _linger(self) -> None:
-        """Read on for a moment after a no: closing on a sender would take the answer from it (RFC 9112, 9.6)."""
-        deadline = time.monotonic() + LINGER_SECONDS
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            while (left := deadline - time.monotonic()) > 0:
-                self.connection.settimeout(left)
-                if not self.connection.recv(1 << 16):
-                    break
-
-    def end_headers(self) -> None:
-        for name, value in SECURITY_HEADERS.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        super().end_headers()
-
-    def log_message(self, format: str, *values: object) -> None:
-        log.info("%s %s", self.visitor_address, (format % values).encode("unicode_escape").decode("ascii"))
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if self.asks_state and code == HTTPStatus.OK:
-            return  # open pages ask every second, and would fill the log
-        request = self.requestline.encode("unicode_escape").decode("ascii")
-        values = {"address": self.visitor_address, "request": request, "status": int(code)}
-        log.info('%s "%s" %s', *values.values(), extra={"values": values})
-
-
-class Server(ThreadingHTTPServer):
-    """The web server, a thread a connection."""
-
-    request_queue_size = 128
-    allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
-
-    def __init__(self, options: Namespace):
-        self.options = options
-        self.upload_rate = Rate(MAX_UPLOADS_A_MINUTE, TOO_MANY_UPLOADS)
-        self.address_family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        self.script_slots = threading.BoundedSemaphore(MAX_SCRIPTS)
-        self.upload_slots = threading.BoundedSemaphore(MAX_UPLOADS)  # slow senders do not keep others out
-        self.stream_slots = threading.BoundedSemaphore(MAX_STREAMS)
-        self.places = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        super().__init__((options.host, options.port), Handler)
-
-    def slots(self, route: str) -> threading.BoundedSemaphore:
-        """Those of which a request to `route` takes one."""
-        return {UPLOAD: self.upload_slots, ZIP: self.stream_slots, MIX: self.stream_slots}.get(route, self.script_slots)
-
-    def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # the base class asks the network for this machine's name, which can take long
-        self.server_name, self.server_port = self.server_address[:2]
-
-    def process_request(self, request: socket.socket, client_address: object) -> None:
-        if not self.places.acquire(blocking=False):
-            self._turn_away(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # the system has no thread left
-            self.places.release()
-            self._turn_away(request)
-
-    def process_request_thread(self, request: socket.socket, client_address: object) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.places.release()
-
-    def _turn_away(self, request: socket.socket) -> None:
-        """Say so at once, without a thread: nobody waits for it."""
-        with contextlib.suppress(OSError):
-            request.setblocking(False)
-            request.send(FULL)
-            request.recv(1 << 16)  # closing on what was not read could take the answer away (RFC 9112, 9.6)
-        self.shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            log.exception("a connection failed")
-
-
-def _allow_files() -> None:
-    """Let the process have the descriptors that its connections need: many systems begin with 1024."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
-        import resource
-
-        allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = max(allowed, 4 * MAX_CONNECTIONS)
-        wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            self.linger()
 
 
 def _stop_once(*_: object) -> None:
@@ -439,9 +196,8 @@ def main() -> None:
         signal.signal(number, _stop_once)
     for folder in (UPLOADS, DOWNLOADS):
         folder.mkdir(exist_ok=True)
-    _allow_files()
     try:
-        server = Server(options)
+        server = Server(options, Handler)
     except OSError as error:
         sys.exit(f"Cannot listen on {options.host}, port {options.port}: {error.strerror}. Is it running already?")
     host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(options.host, options.host)  # noqa: S104 (not bound here)

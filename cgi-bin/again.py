@@ -8,7 +8,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from http import HTTPStatus
 
-from webapp import script, songs, views, visitors
+from webapp import script, songs, visitors
+from webapp.html import views
 
 
 def main(request: script.Request) -> None:

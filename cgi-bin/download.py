@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import compare_page, jobs, result_page, script, songs
+from webapp import jobs, script, songs
+from webapp.html import compare_page, result_page
 
 
 def main(request: script.Request) -> None:

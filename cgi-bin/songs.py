@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import script, songs, songs_page, visitors
+from webapp import script, songs, visitors
+from webapp.html import songs_page
 
 
 def main(request: script.Request) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import jobs, script, views
+from webapp import jobs, script
+from webapp.html import views
 
 
 def main(request: script.Request) -> None:

@@ -22,8 +22,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from study.hazard import EXIT_STATUS, STARTED, Hazard
-from webapp import jobs, locks, queue, songs, sweep, tagging, uploads, worker
+from webapp import jobs, locks, queue, songs, uploads
+from webapp.background import sweep, worker
 from webapp.folders import DOWNLOADS, ROOT, UPLOADS
+from webapp.metadata import tagging
 from webapp.refusal import Refusal
 
 DEEDS = {0: "kill -9", errno.ENOSPC: "disk full", errno.EROFS: "read-only", errno.EIO: "I/O error"}

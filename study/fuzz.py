@@ -20,8 +20,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from study.crashes import BOUNDARY, SONG
-from webapp import files, flac, guard, head, id3, jobs, names, sounds, tagging, tags, uploads, visitors, words
+from webapp import jobs, names, sounds, uploads, visitors, words
+from webapp.metadata import flac, id3, tagging, tags
 from webapp.refusal import Refusal
+from webapp.serving import files, guard, head
 
 SLOW_SECONDS = 2.0  # of the processor
 TOKENS = [

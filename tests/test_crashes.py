@@ -11,9 +11,9 @@ import pytest
 from tests import double, waves
 from tests.conftest import PROJECT
 from tests.studied import study
-from webapp import tags
 from webapp.forecast import Forecast
 from webapp.jobs import Job
+from webapp.metadata import tags
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -46,7 +46,7 @@ def test_nothing_acknowledged_is_lost_whatever_fails(studied):
             "deleted: create",
             "disk is full",
         ),
-        ("separation", "kill_group(int(running_lock.read_bytes()))", "pass", "started: kill", "not settled"),
+        ("background/separation", "kill_group(int(running_lock.read_bytes()))", "pass", "started: kill", "not settled"),
     ],
 )
 def test_what_would_be_lost_is_found(studied, module, line, instead, at, wrong):
@@ -79,7 +79,7 @@ def test_pictures_of_stems_that_are_gone_are_no_error(quick_home, serve):
     client.separate(job)
     client.wait_for(job, "done")
     shutil.rmtree(quick_home / "downloads" / job, ignore_errors=True)
-    command = [sys.executable, "-m", "webapp.pictures", job]
+    command = [sys.executable, "-m", "webapp.background.pictures", job]
     assert subprocess.run(command, cwd=quick_home, capture_output=True, check=True).stderr == b""
 
 

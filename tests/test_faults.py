@@ -85,7 +85,7 @@ def test_a_server_killed_with_its_worker_loses_nothing(quick_home, serve):
     """As a power cut, but the separation is still there when the next server comes: it must not run beside it."""
     server = serve()
     job = running_job(server.client(), quick_home)
-    worker = processes.one(quick_home, "webapp.worker")
+    worker = processes.one(quick_home, "webapp.background.worker")
     os.kill(worker, signal.SIGKILL)  # first, or it would end what runs
     server.kill()
     left = processes.one(quick_home, job)
@@ -190,7 +190,7 @@ def test_a_killed_worker_is_started_again_and_runs_the_job_again(client, quick_h
     job = running_job(client, quick_home)
     queued = queued_job(client)
     engine = processes.one(quick_home, job)
-    os.kill(processes.one(quick_home, "webapp.worker"), signal.SIGKILL)
+    os.kill(processes.one(quick_home, "webapp.background.worker"), signal.SIGKILL)
     assert client.state(job)["state"] == "running"
     processes.wait_until_ended(quick_home, engine)
     double.order(quick_home)
@@ -279,7 +279,8 @@ def test_a_sweep_leaves_an_upload_alone_that_still_comes_in(quick_home, serve):
         connection.sendall(body[:500])
         folder = wait_for_folder(quick_home)
         os.utime(quick_home / "uploads" / folder, (0, 0))
-        os.kill(processes.one(quick_home, "webapp.worker"), signal.SIGKILL)  # the next one sweeps when it starts
+        worker = processes.one(quick_home, "webapp.background.worker")
+        os.kill(worker, signal.SIGKILL)  # the next one sweeps when it starts
         time.sleep(2)
         assert job_folders(quick_home) == {folder}
         connection.sendall(body[500:])
@@ -348,7 +349,7 @@ def test_a_script_that_does_not_answer_is_ended_and_told(home, impatient, lines)
 
 
 def test_a_script_that_fails_tells_the_log_and_not_the_visitor(home, serve):
-    views = home / "webapp" / "views.py"
+    views = home / "webapp" / "html" / "views.py"
     views.write_text(views.read_text() + "\ndef as_json(job): raise RuntimeError('a secret')\n")
     server = serve()
     reply = server.client().upload(SONG, json_wanted=True)

@@ -166,7 +166,7 @@ def test_cancelling_twice_still_ends_the_process(client, quick_server, orders):
     client.separate(job)
     client.wait_for(job, "running")
     processes.one(quick_server.home, job)
-    worker = processes.one(quick_server.home, "webapp.worker")
+    worker = processes.one(quick_server.home, "webapp.background.worker")
     changes = quick_server.home / "uploads" / ".changes"
     with ExitStack() as stack:
         with locks.exclusive(changes):  # which the worker must not hold while it stands still

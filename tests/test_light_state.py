@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import PROJECT
 from webapp import jobs
 from webapp.forecast import Forecast
-from webapp.head import HeadReader
 from webapp.jobs import Catalogue, Job
+from webapp.serving.head import HeadReader
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n"
 
@@ -96,7 +96,7 @@ def test_open_pages_start_no_script(quick_home, serve):
 
 
 def test_a_state_that_cannot_be_told_leaves_the_server_well(quick_home, serve):
-    views = quick_home / "webapp" / "views.py"
+    views = quick_home / "webapp" / "html" / "views.py"
     views.write_text(views.read_text() + "\ndef progress_sentence(job, standing): raise RuntimeError('a secret')\n")
     server = serve()
     job = quick_job(server, quick_home)

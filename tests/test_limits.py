@@ -8,9 +8,10 @@ import pytest
 
 from tests import double, processes, waves
 from tests.client import BOUNDARY, multipart
-from webapp import guard, limits, visitors
+from webapp import limits, visitors
 from webapp.limits import Limits
 from webapp.refusal import Refusal
+from webapp.serving import guard
 
 SECOND = waves.wave(b"\x05\x00\x05\x00" * 44100)  # stereo, 16 bit
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

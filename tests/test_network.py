@@ -9,9 +9,9 @@ import pytest
 
 from tests import waves
 from tests.client import BOUNDARY, multipart
-from webapp import proxy, rates
 from webapp.limits import MAX_UPLOADS_A_MINUTE, MAX_WRONG_PASSWORDS
 from webapp.refusal import Refusal
+from webapp.serving import proxy, rates
 
 PHRASE = "Größe: 12:34"
 SECOND = waves.wave(b"\x05\x00\x05\x00" * 44100)

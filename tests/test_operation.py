@@ -74,7 +74,7 @@ def test_the_log_as_json_is_an_object_a_line(quick_home, serve):
 
 @pytest.mark.parametrize("options", [(), ("--log-json",)])
 def test_what_goes_wrong_in_a_script_is_logged_without_a_jobs_whole_id(quick_home, serve, options):
-    views = quick_home / "webapp" / "views.py"
+    views = quick_home / "webapp" / "html" / "views.py"
     views.write_text(views.read_text() + "\ndef as_json(job): raise RuntimeError(job.folder)\n")
     server = serve(*options)
     assert server.client().upload(SECOND, json_wanted=True).status == 500
@@ -86,7 +86,7 @@ def test_what_goes_wrong_in_a_script_is_logged_without_a_jobs_whole_id(quick_hom
 
 
 def test_a_healthy_server_says_so(quick_server):
-    processes.one(quick_server.home, "webapp.worker")
+    processes.one(quick_server.home, "webapp.background.worker")
     client = quick_server.client()
     deadline = time.monotonic() + 20
     while (reply := client.get("/health")).status != 200:
@@ -109,8 +109,8 @@ def test_without_a_worker_health_fails(quick_home, serve):
     server = serve()
     client = server.client()
     wait_until(lambda: client.get("/health").status == 200)
-    (quick_home / "webapp" / "worker.py").write_text("raise SystemExit(1)\n")
-    os.kill(processes.one(quick_home, "webapp.worker"), signal.SIGKILL)
+    (quick_home / "webapp" / "background" / "worker.py").write_text("raise SystemExit(1)\n")
+    os.kill(processes.one(quick_home, "webapp.background.worker"), signal.SIGKILL)
     wait_until(lambda: client.get("/health").status == 503)
     assert client.get("/health").json()["worker"] is False
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tests import double, processes, waves
-from webapp.pictures import NB_BANDS, NB_COLUMNS, NB_PEAKS, SAMPLES_AT_ONCE, pictures
+from webapp.background.pictures import NB_BANDS, NB_COLUMNS, NB_PEAKS, SAMPLES_AT_ONCE, pictures
 
 NAMES = ("mixture", "vocals", "music")
 SIZES = {"peaks": 2 * NB_PEAKS, "spectrogram": NB_COLUMNS * NB_BANDS}
@@ -164,7 +164,7 @@ def test_a_job_that_is_deleted_takes_its_pictures_and_their_process_along(quick)
     client = quick.client()
     slow_down(quick.home)
     job = done(client)
-    pid = processes.one(quick.home, f"webapp.pictures {job}")
+    pid = processes.one(quick.home, f"webapp.background.pictures {job}")
     assert client.get(f"/downloads/{job}/mixture.peaks").status == 204
     client.post("/cgi-bin/delete.py", job=job)
     processes.wait_until_ended(quick.home, pid)
@@ -175,10 +175,10 @@ def test_a_server_that_was_killed_makes_them_again(quick, serve):
     client = quick.client()
     untouched = slow_down(quick.home)
     job = done(client)
-    processes.one(quick.home, f"webapp.pictures {job}")
+    processes.one(quick.home, f"webapp.background.pictures {job}")
     quick.kill()
     processes.wait_until_gone(quick.home)
-    (quick.home / "webapp" / "pictures.py").write_text(untouched)
+    (quick.home / "webapp" / "background" / "pictures.py").write_text(untouched)
     wait_for_pictures(serve().client(), job)
     assert list((quick.home / "downloads" / job).glob(".*.part")) == []
 
@@ -187,14 +187,14 @@ def test_the_next_separation_does_not_wait_for_pictures(quick):
     slow_down(quick.home)
     client = quick.client()
     first = done(client)
-    processes.one(quick.home, f"webapp.pictures {first}")
+    processes.one(quick.home, f"webapp.background.pictures {first}")
     done(client)
-    assert processes.of(quick.home, f"webapp.pictures {first}")
+    assert processes.of(quick.home, f"webapp.background.pictures {first}")
 
 
 def slow_down(home) -> str:
     """Let pictures take for ever, once they have begun; returns the program as it was."""
-    path = home / "webapp" / "pictures.py"
+    path = home / "webapp" / "background" / "pictures.py"
     untouched = path.read_text()
     endless = "    (job.outdir / '.vocals.peaks.part').write_text('half')\n    import time\n    time.sleep(1000)\n"
     path.write_text(untouched.replace("    for name, path in (", f"{endless}    for name, path in (", 1))

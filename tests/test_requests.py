@@ -8,10 +8,10 @@ import time
 import pytest
 import soundfile
 
-from server import SECURITY_HEADERS
 from tests import processes
 from tests.client import parse
 from webapp.limits import FIRST_BYTES, MAX_UPLOADS
+from webapp.serving.connection import SECURITY_HEADERS
 
 SENTENCE = '<p class="error" role="alert">'
 SOURCE_TEXT = (b"import ", b"def ", b"[core]", b"RIFF", b"Traceback", b'"attempts"', b"$sentence")

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from tests import double, waves
-from webapp import flac, id3, riff, tags
-from webapp.tagging import carry_over
-from webapp.tags import Tags
+from webapp.metadata import flac, id3, riff, tags
+from webapp.metadata.tagging import carry_over
+from webapp.metadata.tags import Tags
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(1000)

@@ -11,10 +11,13 @@ import pytest
 
 from tests import waves
 from tests.conftest import PROJECT
-from webapp import engines, guard, jobs, pages, separation, sounds
+from webapp import engines, jobs, sounds
+from webapp.background import separation
+from webapp.html import pages
 from webapp.locks import acquire, is_held
 from webapp.names import attachment
 from webapp.refusal import Refusal
+from webapp.serving import guard
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,9 @@ def test_the_percent_is_the_last_that_was_said(log, percent):
     assert engines.get("openunmix").look(log).percent == percent
 
 
-@pytest.mark.parametrize("module", ["server", "webapp.worker", "webapp.tagging", "webapp.script", "webapp.zips"])
+@pytest.mark.parametrize(
+    "module", ["server", "webapp.background.worker", "webapp.metadata.tagging", "webapp.script", "webapp.zips"]
+)
 def test_what_starts_often_or_stays_does_not_load_numpy(module):
     program = f"import sys, {module}; sys.exit('numpy' in sys.modules or 'soundfile' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=False).returncode == 0
@@ -142,7 +147,7 @@ OWN_PROCESS = ("mix.py", "pictures.py")  # these are loaded by one script, or ru
 
 
 def test_dependencies_point_one_way():
-    for path in [PROJECT / "server.py", *(PROJECT / "cgi-bin").glob("*.py"), *(PROJECT / "webapp").glob("*.py")]:
+    for path in [PROJECT / "server.py", *(PROJECT / "cgi-bin").glob("*.py"), *(PROJECT / "webapp").rglob("*.py")]:
         assert not imports(path) & {"torch", "torchaudio", "openunmix", "openunmix_models", "study"}, path.name
         assert "numpy" not in imports(path) or path.name in OWN_PROCESS
     for path in (PROJECT / "openunmix_models").glob("*.py"):

@@ -10,6 +10,8 @@ import pytest
 import server
 from tests import processes
 from tests.client import BOUNDARY, Client, parse
+from webapp.serving import static
+from webapp.serving.connection import SECURITY_HEADERS
 
 NAME = "Nobody elses.wav"
 FORM = "application/x-www-form-urlencoded"
@@ -18,7 +20,7 @@ POSTS = sorted(route for route, method in server.CGI_SCRIPTS.items() if method =
 OF_A_JOB = [f"{route}?job={{job}}" for route in GETS if route != "/cgi-bin/songs.py"]
 FILES = [f"/downloads/{{job}}/{name}" for name in ("vocals.wav", "music.wav", "mixture.wav", "vocals.peaks")]
 FILES += [f"/downloads/{{job}}/{name}.spectrogram" for name in ("mixture", "music")]
-OPEN_TO_ALL = ["/", "/cgi-bin/songs.py", *server.REPORTS, *sorted(server.STATIC_FILES)[:2]]
+OPEN_TO_ALL = ["/", "/cgi-bin/songs.py", *server.REPORTS, *sorted(static.FILES)[:2]]
 EVERY_GET = [*OPEN_TO_ALL, *OF_A_JOB, *FILES]
 
 # What somebody may try who has seen the log (its first eight characters) or knows how ids are made.
@@ -317,7 +319,7 @@ def test_every_route_forbids_framing_sniffing_and_strangers(client, victim, targ
     for headers in ([], ["Accept: application/json"], ["Range: bytes=0-0"]):
         reply = client.raw_get(target.format(job=victim), *headers)
         assert reply.status in (200, 204, 206, 303, 503)
-        for name, value in server.SECURITY_HEADERS.items():
+        for name, value in SECURITY_HEADERS.items():
             assert reply.headers.get_all(name) == [value], name
         assert reply.status == 204 or len(reply.headers.get_all("Content-Type")) == 1
         assert "Set-Cookie" not in reply.headers
@@ -331,7 +333,7 @@ def test_every_form_answers_with_the_same_headers(client, route):
     for headers in ({}, {"Accept": "application/json"}):
         reply = client.request("POST", route, *[form("job=x")[0], form("")[1] | headers])
         assert reply.status in (400, 404)
-        for name, value in server.SECURITY_HEADERS.items():
+        for name, value in SECURITY_HEADERS.items():
             assert reply.headers.get_all(name) == [value], name
         assert "Set-Cookie" not in reply.headers
 

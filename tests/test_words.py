@@ -22,7 +22,7 @@ FILES = sorted((PROJECT / "static" / "words").glob("*.json"))
 
 
 def python_files() -> list[Path]:
-    return [PROJECT / "server.py", *(PROJECT / "cgi-bin").glob("*.py"), *(PROJECT / "webapp").glob("*.py")]
+    return [PROJECT / "server.py", *(PROJECT / "cgi-bin").glob("*.py"), *(PROJECT / "webapp").rglob("*.py")]
 
 
 def from_python(path: Path) -> set[str]:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from webapp.limits import Limits
-from webapp.password import Password
+from webapp.serving.password import Password
 
 ABOUT_LIMITS = {
     "max_upload_gb": "size of a file that is sent, in GB",

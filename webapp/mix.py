@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from webapp.jobs import Job
-from webapp.refusal import Refusal
+from webapp.refusal import Refusal, no_such_file
 from webapp.words import say
 
 SAMPLES_AT_ONCE = 1 << 16
@@ -98,7 +98,7 @@ def _opened(path: Path) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(path)
     except (OSError, soundfile.LibsndfileError):
-        raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here.")) from None
+        raise no_such_file() from None
 
 
 def _header(form: tuple[int, int, int, int], nb_bytes: int) -> bytes:

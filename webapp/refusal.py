@@ -1,8 +1,10 @@
-"""The one way to say no to a visitor."""
+"""The one way to say no to a visitor, and the refusals that are said in more than one place."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+
+from webapp.words import say
 
 NO_HEADERS = MappingProxyType({})
 
@@ -15,3 +17,20 @@ class Refusal(Exception):
         self.status = HTTPStatus(status)
         self.sentence = sentence
         self.headers = headers
+
+
+def nothing_here() -> Refusal:
+    return Refusal(HTTPStatus.NOT_FOUND, say("There is nothing at this address."))
+
+
+def no_such_file() -> Refusal:
+    return Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here."))
+
+
+def stalled() -> Refusal:
+    return Refusal(HTTPStatus.REQUEST_TIMEOUT, say("Nothing came for a minute, so the sending was given up."))
+
+
+def own_fault() -> Refusal:
+    sentence = say("Something went wrong on this machine; the server's log says what.")
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)

@@ -9,10 +9,10 @@ from io import BytesIO
 from urllib.parse import parse_qsl
 
 from webapp import room
+from webapp.html.pages import HTML, JSON, error_body, json_body
 from webapp.limits import IDLE_SECONDS, MAX_FORM_BYTES, SLOWEST
 from webapp.names import attachment
-from webapp.pages import HTML, JSON, error_body, json_body
-from webapp.refusal import NO_HEADERS, Refusal
+from webapp.refusal import NO_HEADERS, Refusal, own_fault, stalled
 from webapp.words import listen, say
 
 READ_BYTES = 1 << 18  # larger pieces fall out of the processor's cache
@@ -39,8 +39,7 @@ class Request:
         try:
             chunk = os.read(sys.stdin.fileno(), min(READ_BYTES, self._unread))  # what there is, and no waiting for more
         except BlockingIOError:  # the time limit that the server has put on the socket
-            sentence = say("Nothing came for a minute, so the sending was given up.")
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+            raise stalled() from None
         except ConnectionError:
             chunk = b""
         if not chunk:
@@ -135,9 +134,7 @@ def run(main: Callable[[Request], None]) -> None:
         sys.exit(1)  # the server was stopped with Ctrl-C, which comes here too
     except Exception:
         _log_failure()
-        refusal = Refusal(
-            HTTPStatus.INTERNAL_SERVER_ERROR, say("Something went wrong on this machine; the server's log says what.")
-        )
+        refusal = own_fault()
         answer(refusal.status, *error_body(refusal, request.wants_json))
 
 

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp import limits, riff
+from webapp import limits
+from webapp.metadata import riff
+from webapp.metadata.riff import OPEN_LENGTH
 from webapp.refusal import Refusal
-from webapp.riff import OPEN_LENGTH
 from webapp.words import say
 
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")

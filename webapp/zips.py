@@ -12,12 +12,10 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp.refusal import Refusal
-from webapp.words import say
+from webapp.refusal import no_such_file
 
 CHUNK_BYTES = 1 << 18
 LARGEST = 0xFFFFFFFF  # of a 32-bit field, which then says: see zip64's
@@ -83,7 +81,7 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError:
-        raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here.")) from None
+        raise no_such_file() from None
 
 
 def _entry(name: str, file: BinaryIO) -> _Entry:

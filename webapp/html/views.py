@@ -2,9 +2,9 @@
 
 from webapp import limits, queue
 from webapp.engine import Progress
+from webapp.html.options import options
+from webapp.html.pages import length, page
 from webapp.jobs import Job
-from webapp.options import options
-from webapp.pages import length, page
 from webapp.words import say
 
 

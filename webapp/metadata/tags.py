@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp import id3, riff
+from webapp.metadata import id3, riff
 
 MOST_TEXT_BYTES, MOST_ID3_BYTES = 1 << 18, 1 << 24
 LONGEST = 2000  # characters of one value

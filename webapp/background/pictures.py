@@ -1,4 +1,4 @@
-"""What a page draws of a sound: its waveform and its spectrogram, `python -m webapp.pictures <job>`.
+"""What a page draws of a sound: its waveform and its spectrogram, `python -m webapp.background.pictures <job>`.
 
 Made once, beside the stems, by a process of its own: nothing else of the web side loads numpy and soundfile to stay.
 Each file is read once, in blocks, so that the memory does not grow with the song.

@@ -2,7 +2,7 @@
 
 from webapp import engines
 from webapp.engines import DEFAULT_MODEL, FOUR_STEMS, TWO_STEMS, Choice
-from webapp.pages import Html, part
+from webapp.html.pages import Html, part
 from webapp.words import say
 
 

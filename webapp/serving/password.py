@@ -11,8 +11,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from webapp.limits import MAX_WRONG_PASSWORDS
-from webapp.rates import Rate
 from webapp.refusal import Refusal
+from webapp.serving.rates import Rate
 from webapp.words import later, say
 
 MIN_CHARACTERS = 8

@@ -14,7 +14,7 @@ class Keeper:
     """The worker's process: started, started again if it dies, and ended with the block."""
 
     def __init__(self, nb_workers: int):
-        self.command = [sys.executable, "-m", "webapp.worker", f"--workers={nb_workers}"]
+        self.command = [sys.executable, "-m", "webapp.background.worker", f"--workers={nb_workers}"]
         self.stopping = threading.Event()
 
     def __enter__(self) -> "Keeper":

@@ -8,8 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from webapp.refusal import Refusal
-from webapp.words import say
+from webapp.refusal import no_such_file
 
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -28,7 +27,7 @@ def send_file(
     try:
         file = path.open("rb")
     except OSError:
-        raise Refusal(HTTPStatus.NOT_FOUND, say("There is no such file here.")) from None
+        raise no_such_file() from None
     with file:
         found = os.fstat(file.fileno())
         size, modified = found.st_size, found.st_mtime_ns

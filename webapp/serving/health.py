@@ -5,10 +5,11 @@ import shutil
 from collections import Counter
 from http import HTTPStatus
 
-from webapp import jobs, locks, room, tally
+from webapp import jobs, locks, room
+from webapp.background import tally
 from webapp.folders import DOWNLOADS, UPLOADS, WORKER_LOCK
+from webapp.html.pages import JSON, json_body
 from webapp.limits import SPARE_DISK_BYTES
-from webapp.pages import JSON, json_body
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 STATES = ("uploaded", "queued", "running", "done", "failed", "cancelled")

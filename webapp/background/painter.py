@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from webapp.background.separation import NEW_GROUP, kill_group
 from webapp.folders import ROOT
 from webapp.jobs import Job
-from webapp.separation import NEW_GROUP, kill_group
 
 NICENESS = 10  # a tenth of the share of others, so that it comes to an end on a busy machine too
 KINDS = ("peaks", "spectrogram")
 
 
 class Painter:
-    """Has `webapp.pictures` run for each job that is done, after one another and behind all other work."""
+    """Has `webapp.background.pictures` run for each job that is done, after one another and behind all other work."""
 
     def __init__(self) -> None:
         self.waiting: list[Job] = []
@@ -48,7 +48,7 @@ class Painter:
             self.process = None
 
     def _start(self, job: Job) -> None:
-        command = [sys.executable, "-m", "webapp.pictures", job.id]
+        command = [sys.executable, "-m", "webapp.background.pictures", job.id]
         self.job = job
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, **NEW_GROUP)
         _make_way(self.process.pid)

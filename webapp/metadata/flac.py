@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp.id3 import FRONT_COVER, media_type
+from webapp.metadata.id3 import FRONT_COVER, media_type
 
 PADDING, COMMENTS, PICTURE = 1, 4, 6
 LAST = 0x80

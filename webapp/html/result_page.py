@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from functools import partial
 
 from webapp import limits
+from webapp.html.options import about_model
+from webapp.html.pages import Html, length, page, part
+from webapp.html.views import note, stem_url
 from webapp.jobs import Job
-from webapp.options import about_model
-from webapp.pages import Html, length, page, part
-from webapp.views import note, stem_url
 from webapp.words import say
 
 MIXTURE = "mixture"

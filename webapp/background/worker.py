@@ -1,4 +1,4 @@
-"""The worker: a process of its own that runs the queue, `python -m webapp.worker`.
+"""The worker: a process of its own that runs the queue, `python -m webapp.background.worker`.
 
 The server starts it and holds its stdin; when that ends, the worker puts running jobs back and ends too.
 Only one works on a folder of uploads at a time; another waits until the first has gone.
@@ -14,14 +14,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from webapp import jobs, limits, locks, logs, queue, separation, sweep, tags, tally
+from webapp import jobs, limits, locks, logs, queue
+from webapp.background import separation, sweep, tally
+from webapp.background.journal import Journal
+from webapp.background.painter import Painter
+from webapp.background.separation import Separation, Tagging
 from webapp.folders import DOWNLOADS, WORKER_LOCK
 from webapp.jobs import Job
-from webapp.journal import Journal
 from webapp.limits import MAX_ATTEMPTS, MODEL_RETRY_SECONDS
-from webapp.painter import Painter
+from webapp.metadata import tags
 from webapp.refusal import Refusal
-from webapp.separation import Separation, Tagging
 from webapp.words import later
 
 POLL_SECONDS = 0.05

@@ -3,10 +3,11 @@
 import time
 from datetime import datetime, timezone
 
-from webapp import engines, jobs, limits, queue, songs, views
+from webapp import engines, jobs, limits, queue, songs
 from webapp.engines import FOUR_STEMS, TWO_STEMS, Choice
+from webapp.html import views
+from webapp.html.pages import Html, length, page, part
 from webapp.jobs import Job
-from webapp.pages import Html, length, page, part
 from webapp.words import say
 
 WAITS_OR_RUNS = ("queued", "running")

@@ -1,9 +1,9 @@
 """The page on which two results of one source are heard against each other."""
 
-from webapp import songs_page
+from webapp.html import songs_page
+from webapp.html.pages import Html, length, page, part
+from webapp.html.result_page import IN_PIECES, MIXTURE, player, track
 from webapp.jobs import Job
-from webapp.pages import Html, length, page, part
-from webapp.result_page import IN_PIECES, MIXTURE, player, track
 
 
 def compare_page(one: Job, other: Job) -> str:

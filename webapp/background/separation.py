@@ -47,7 +47,7 @@ class Tagging(Separation):
 
     def __init__(self, job: Job):
         """Start it. Raises OSError if it cannot start."""
-        command = [sys.executable, "-m", "webapp.tagging", job.id]
+        command = [sys.executable, "-m", "webapp.metadata.tagging", job.id]
         self.process = _start(command, job.running_lock)
         self.job_id = job.id
         self.has_begun = True

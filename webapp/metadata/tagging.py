@@ -1,13 +1,14 @@
-"""Carries a song's tags over to its stems, `python -m webapp.tagging <job>`; no sample is touched."""
+"""Carries a song's tags over to its stems, `python -m webapp.metadata.tagging <job>`; no sample is touched."""
 
 import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from webapp import flac, id3, jobs, logs, names, riff, tags
+from webapp import jobs, logs, names
+from webapp.metadata import flac, id3, riff, tags
+from webapp.metadata.tags import Tags
 from webapp.refusal import Refusal
-from webapp.tags import Tags
 
 log = logging.getLogger("tagging")
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from webapp import jobs, songs, songs_page, views, visitors
+from webapp import jobs, songs, visitors
+from webapp.html import songs_page, views
 
 
 def _job(query: str, cookies: str) -> dict:

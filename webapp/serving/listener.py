@@ -1,0 +1,78 @@
+"""The server's own side: a thread for each connection, and how much of what may go on at once."""
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import threading
+from argparse import Namespace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+
+from webapp.limits import MAX_CONNECTIONS, MAX_UPLOADS_A_MINUTE
+from webapp.serving.rates import Rate
+from webapp.words import later
+
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+TOO_MANY_UPLOADS = later("Too many songs came from your address in the last minute. Please try again in a minute.")
+
+log = logging.getLogger("server")
+
+
+class Server(ThreadingHTTPServer):
+    """Listens as `options` say (see `webapp.arguments`), and has a `handler` for each connection."""
+
+    request_queue_size = 128
+    allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
+
+    def __init__(self, options: Namespace, handler: type[BaseHTTPRequestHandler]):
+        self.options = options
+        self.upload_rate = Rate(MAX_UPLOADS_A_MINUTE, TOO_MANY_UPLOADS)
+        self.address_family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+        self.places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        _allow_files()
+        super().__init__((options.host, options.port), handler)
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # the base class asks the network for this machine's name, which can take long
+        self.server_name, self.server_port = self.server_address[:2]
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:
+        if not self.places.acquire(blocking=False):
+            self._turn_away(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system has no thread left
+            self.places.release()
+            self._turn_away(request)
+
+    def process_request_thread(self, request: socket.socket, client_address: object) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.places.release()
+
+    def _turn_away(self, request: socket.socket) -> None:
+        """Say so at once, without a thread: nobody waits for it."""
+        with contextlib.suppress(OSError):
+            request.setblocking(False)
+            request.send(FULL)
+            request.recv(1 << 16)  # closing on what was not read could take the answer away (RFC 9112, 9.6)
+        self.shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            log.exception("a connection failed")
+
+
+def _allow_files() -> None:
+    """Let the process have the descriptors that its connections need: many systems begin with 1024."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
+        import resource
+
+        allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = max(allowed, 4 * MAX_CONNECTIONS)
+        wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
