@@ -31,6 +31,13 @@ LOUDNESS = """() => [...document.querySelectorAll("audio")].map(({ ear }) => {
   ear.getFloatTimeDomainData(samples);
   return Math.max(...samples.map(Math.abs));
 })"""
+NEVER_SAYS_THAT_IT_RUNS = """() => {
+  const { resume } = AudioContext.prototype;
+  AudioContext.prototype.resume = function () {
+    resume.call(this);
+    return new Promise(() => {});
+  };
+}"""
 TIMES = """() => [...document.querySelectorAll("audio")].map((element) => element.currentTime)"""
 WIDTHS = """() => [...document.querySelectorAll("canvas")].map((canvas) => canvas.width)"""
 # The seconds of each track that the browser holds around where it is.
@@ -406,3 +413,11 @@ def test_everything_can_be_reached_on_a_small_screen(open_player, job):
     things = page.locator("main button:visible, main a:visible, main input:visible:not([type=checkbox]), summary").all()
     assert min(thing.bounding_box()["height"] for thing in things) >= 44
     assert min(thing.bounding_box()["width"] for thing in things) >= 44
+
+
+def test_the_time_is_shown_where_no_sound_can_be_heard(open_player, job):
+    """Firefox on a machine without a sound card: what should sound is begun, and never said to have begun."""
+    page = open_player(job)
+    page.evaluate(NEVER_SAYS_THAT_IT_RUNS)
+    play(page)
+    wait_until(page, lambda: page.locator(".elapsed").inner_text() == "0:01")

@@ -94,7 +94,7 @@ export class Transport extends EventTarget {
     await this.desk.hold(); // while all are woken, so that the first does not run ahead
     await Promise.allSettled(this.media.filter((element) => !isOver(element)).map((element) => element.play()));
     if (turn !== this.#turn) return;
-    await this.desk.run();
+    this.desk.run(); // not waited for: on a machine without a sound card Firefox never says that it runs
     this.#drifts = new Map();
     this.#look();
   }
