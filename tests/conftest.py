@@ -106,6 +106,18 @@ def serve(home):
 
 
 @pytest.fixture
+def limited(serve, home):
+    """A server with other limits than the real ones."""
+
+    def start(**limits: int):
+        path = home / "webapp" / "limits.py"
+        path.write_text(path.read_text() + "".join(f"\n{name} = {value}\n" for name, value in limits.items()))
+        return serve().client()
+
+    return start
+
+
+@pytest.fixture
 def quick_home(home) -> Path:
     """A copy of the project with an engine that does at once, or as slowly as is ordered, nothing worth hearing."""
     double.put_in(home)

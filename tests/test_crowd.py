@@ -15,18 +15,6 @@ from tests.test_bad_input import SONG, head, open_post, part
 SLOW = 40  # connections; more than there are places for scripts and uploads together
 
 
-@pytest.fixture
-def limited(serve, home):
-    """A server with other limits than the real ones."""
-
-    def start(**limits: int):
-        path = home / "webapp" / "limits.py"
-        path.write_text(path.read_text() + "".join(f"\n{name} = {value}\n" for name, value in limits.items()))
-        return serve().client()
-
-    return start
-
-
 @contextlib.contextmanager
 def crowd(port: int, number: int, sent: bytes):
     """So many connections that have sent this and then keep still."""
@@ -51,17 +39,6 @@ def test_slow_senders_keep_nobody_out(client, sent):
         assert client.uploaded_job(SONG)
         assert client.get("/cgi-bin/songs.py").status == 200
         assert time.monotonic() - begin < 8  # 10 s is what a request waits for its turn
-
-
-def test_who_is_too_many_is_told_at_once_and_served_later(limited):
-    client = limited(MAX_CONNECTIONS=5)
-    with crowd(client.port, 5, b"GET / HT"):
-        reply = client.get("/")
-        assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
-    deadline = time.monotonic() + 10
-    while client.get("/").status != 200:
-        assert time.monotonic() < deadline, "the places stay taken"
-        time.sleep(0.05)
 
 
 def test_who_sends_a_byte_now_and_then_is_given_up(limited):

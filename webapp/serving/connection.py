@@ -33,7 +33,7 @@ log = logging.getLogger("server")
 
 
 class Connection(CGIHTTPRequestHandler):
-    """What answering has in common, whatever is asked. The server's `options` are those of `webapp.arguments`."""
+    """What answering has in common, whatever is asked. The server is a `webapp.serving.listener.Server`."""
 
     protocol_version = "HTTP/1.1"
     server_version = "SoundSeparator"
@@ -50,9 +50,13 @@ class Connection(CGIHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
+    def handle_one_request(self) -> None:
+        self.server.places.wait(self.connection)
+        super().handle_one_request()
+
     def parse_request(self) -> bool:
         self.visitor_address = self.client_address[0]
-        return super().parse_request() and self._is_welcome()
+        return super().parse_request() and self.server.places.serve(self.connection) and self._is_welcome()
 
     def handle_expect_100(self) -> bool:
         if not self._is_welcome():
@@ -128,6 +132,7 @@ class Connection(CGIHTTPRequestHandler):
 
     def linger(self) -> None:
         """Read on for a moment after a no: closing on a sender would take the answer from it (RFC 9112, 9.6)."""
+        self.server.places.wait(self.connection)
         deadline = time.monotonic() + LINGER_SECONDS
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)

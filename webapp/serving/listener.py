@@ -5,12 +5,12 @@ import logging
 import os
 import socket
 import sys
-import threading
 from argparse import Namespace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 
 from webapp.limits import MAX_CONNECTIONS, MAX_UPLOADS_A_MINUTE
+from webapp.serving.places import Places
 from webapp.serving.rates import Rate
 from webapp.words import later
 
@@ -23,14 +23,14 @@ log = logging.getLogger("server")
 class Server(ThreadingHTTPServer):
     """Listens as `options` say (see `webapp.arguments`), and has a `handler` for each connection."""
 
-    request_queue_size = 128
+    request_queue_size = 1024  # for whom there is no room, the system knocks again after 1, 3 and 7 s only
     allow_reuse_address = os.name != "nt"  # on Windows it would let two servers have one port
 
     def __init__(self, options: Namespace, handler: type[BaseHTTPRequestHandler]):
         self.options = options
         self.upload_rate = Rate(MAX_UPLOADS_A_MINUTE, TOO_MANY_UPLOADS)
         self.address_family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        self.places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self.places = Places(MAX_CONNECTIONS)
         _allow_files()
         super().__init__((options.host, options.port), handler)
 
@@ -39,20 +39,17 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]
 
     def process_request(self, request: socket.socket, client_address: object) -> None:
-        if not self.places.acquire(blocking=False):
+        if not self.places.take(request):
             self._turn_away(request)
             return
         try:
             super().process_request(request, client_address)
         except RuntimeError:  # the system has no thread left
-            self.places.release()
             self._turn_away(request)
 
-    def process_request_thread(self, request: socket.socket, client_address: object) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.places.release()
+    def shutdown_request(self, request: socket.socket) -> None:
+        self.places.leave(request)
+        super().shutdown_request(request)
 
     def _turn_away(self, request: socket.socket) -> None:
         """Say so at once, without a thread: nobody waits for it."""
