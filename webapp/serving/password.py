@@ -39,11 +39,13 @@ class Password:
 
     def check(self, headers: Message, address: str) -> None:
         """Raises Refusal: 401 without the password, 429 after too many wrong ones, even if this one is right."""
-        self._wrong.check(address)
         told = headers.get("Authorization")
-        if told is None or not hmac.compare_digest(_digest(_password(told)), self._digest):
-            if told is not None:
-                self._wrong.count(address)
+        right = told is not None and hmac.compare_digest(_digest(_password(told)), self._digest)
+        if told is None or right:
+            self._wrong.check(address)
+        else:
+            self._wrong.spend(address)
+        if not right:
             raise Refusal(HTTPStatus.UNAUTHORIZED, say("Please enter the password."), CHALLENGE)
 
 

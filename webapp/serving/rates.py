@@ -23,20 +23,19 @@ class Rate:
 
     def spend(self, address: str) -> None:
         """Count once more. Raises Refusal (429) if the address has used its minute up."""
-        self.check(address)
-        self.count(address)
+        with self._lock:
+            self._check(address)
+            self._counts[address] += 1
 
     def check(self, address: str) -> None:
         """Raises Refusal (429) if the address has used its minute up."""
         with self._lock:
-            left = self._turn()
-            if self._counts[address] >= self.most:
-                raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, say(self.sentence), {"Retry-After": str(left)})
+            self._check(address)
 
-    def count(self, address: str) -> None:
-        with self._lock:
-            self._turn()
-            self._counts[address] += 1
+    def _check(self, address: str) -> None:
+        left = self._turn()
+        if self._counts[address] >= self.most:
+            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, say(self.sentence), {"Retry-After": str(left)})
 
     def _turn(self) -> int:
         """Begin a new minute if it is time to; how many seconds this one still has."""
