@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 
+from webapp import priority
 from webapp.folders import ROOT
 
 RESTART_SECONDS = 1.0
@@ -32,6 +33,7 @@ class Keeper:
 
     def _start(self) -> None:
         self.process = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE)
+        priority.lower(self.process.pid, priority.WORK)  # and with it what it starts
 
     def _keep(self) -> None:
         while True:

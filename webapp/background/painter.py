@@ -1,17 +1,17 @@
 """The worker's side of the pictures: which jobs want them, and one process at a time that makes them."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from webapp import priority
 from webapp.background.separation import NEW_GROUP, kill_group
 from webapp.folders import ROOT
 from webapp.jobs import Job
 
-NICENESS = 10  # a tenth of the share of others, so that it comes to an end on a busy machine too
+NICENESS = 10  # steps below the separation, a tenth of its share, so that it comes to an end on a busy machine too
 KINDS = ("peaks", "spectrogram")
 
 
@@ -60,9 +60,6 @@ def _has_pictures(job: Job) -> bool:
 
 def _make_way(pid: int) -> None:
     """Let everything else on this machine go first."""
-    if os.name == "nt":
-        return
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
-        # Linux on a desktop shares the processor between sessions first; the process has one of its own.
+    priority.lower(pid, NICENESS)
+    with suppress(OSError):  # Linux on a desktop shares the processor between sessions first; it has one of its own
         Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))

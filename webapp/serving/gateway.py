@@ -6,19 +6,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 from typing import BinaryIO
 
-from webapp import logs
+from webapp import logs, priority
 from webapp.limits import SCRIPT_SECONDS, SLOWEST, Limits
 
 # What a script may know of the environment: how to start, what a locale says, how the log looks, what is limited.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME")
 PASSED_ON += (logs.AS_JSON, *Limits().variables())
-NICENESS = 5  # a third of the share that the server has
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def answering(script: Path, variables: dict[str, str], body: BinaryIO, length: i
         stdout=subprocess.PIPE,
         env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | variables,
     )
-    _make_way(process.pid)
+    priority.lower(process.pid, priority.WORK)
     limit = threading.Timer(SCRIPT_SECONDS + length / SLOWEST, process.kill)
     limit.start()
     try:
@@ -60,13 +59,6 @@ def answering(script: Path, variables: dict[str, str], body: BinaryIO, length: i
         process.kill()
         process.stdout.close()
         process.wait()
-
-
-def _make_way(pid: int) -> None:
-    """Let the server itself go first: many scripts at once kept it from answering for seconds."""
-    if os.name != "nt":
-        with suppress(OSError):  # gone already
-            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 def _answer(output: BinaryIO) -> Answer:
