@@ -20,7 +20,7 @@ from pathlib import Path
 from study import open_pages
 
 PROJECT = Path(__file__).resolve().parent.parent
-RUNNING = ("server.py", "cgi-bin", "static", "webapp")
+RUNNING = ("server.py", "cgi-bin", "static", "webapp", "openunmix_models")
 BOUNDARY = "----SoundSeparatorBenchmark0123456789"
 HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="filename"; filename="song.wav"\r\n\r\n'.encode()
 PIECE_BYTES = 1 << 18
