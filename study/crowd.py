@@ -34,11 +34,11 @@ def main() -> None:
         job = server.upload(song)
         crowd = _Crowd(server, song, job, waiting)
         crowd.together(3.0)  # a warm-up: threads and memory that stay for the next time
-        before = crowd.sizes()
+        before = server.sizes()
         rows = [_row(f"200 connections for {seconds:g} s", crowd.together(seconds))]
         rows += [_row(f"{NB_SLOW} {name}", crowd.beside(slow)) for name, slow in _SLOW.items()]
         rows.append(_row(f"{NB_IDLE} idle connections", crowd.too_many()))
-        rows.append(_row("what stays in the server", _grown(before, crowd.sizes_at_rest())))
+        rows.append(_row("what stays in the server", grown(before, server.sizes_at_rest())))
     print(json.dumps(rows))
 
 
@@ -77,17 +77,6 @@ class _Crowd:
         wrong = [] if (status, again) == (503, "5") else [told]
         time.sleep(1)
         return told, NB_IDLE, wrong + ([] if self._status()[0] == 200 else ["nobody is served afterwards"])
-
-    def sizes(self) -> dict[str, int]:
-        """What the server takes of memory, threads and descriptors."""
-        process = Path(f"/proc/{self.server.pid}")
-        fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        memory, threads = int(fields["VmRSS"].split()[0]) // 1000, int(fields["Threads"])
-        return {"MB": memory, "threads": threads, "files": len(list((process / "fd").iterdir()))}
-
-    def sizes_at_rest(self) -> dict[str, int]:
-        time.sleep(6)  # for which the server reads on after a no
-        return self.sizes()
 
     def _status(self) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
@@ -153,7 +142,8 @@ def _expect(holds: bool, answer: object) -> None:
         raise Unexpected(answer)
 
 
-def _grown(before: dict[str, int], after: dict[str, int]) -> tuple[str, int, list[str]]:
+def grown(before: dict[str, int], after: dict[str, int]) -> tuple[str, int, list[str]]:
+    """What a server takes, `Server.sizes`, before and after: in words, and once more if it is too much."""
     told = ", ".join(f"{before[name]} → {after[name]} {name}" for name in before)
     return told, 1, [told] if any(after[name] - before[name] > most for name, most in GROWTH.items()) else []
 

@@ -56,6 +56,12 @@ def _bad_input(quick: bool) -> Iterator[tuple]:
         yield row["what"], row["trials"], row["found"]
 
 
+def _requests(quick: bool) -> Iterator[tuple]:
+    """Honest, hand-made and spoiled requests at a real server; the same seed makes the same bytes."""
+    for row in _rows("study.requests", "1000" if quick else "20000", "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
 def _load(quick: bool) -> Iterator[tuple]:
     """Many at once, and slow ones, at a real server."""
     for row in _rows("study.crowd", "5" if quick else "60"):
@@ -74,4 +80,4 @@ def _rows(module: str, *arguments: str) -> list[dict]:
     return json.loads(told.stdout)
 
 
-PARTS = {"faults": _crashes, "input": _bad_input, "load": _load}
+PARTS = {"faults": _crashes, "input": _bad_input, "requests": _requests, "load": _load}
