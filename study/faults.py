@@ -62,6 +62,12 @@ def _requests(quick: bool) -> Iterator[tuple]:
         yield row["what"], row["trials"], row["found"]
 
 
+def _songs(quick: bool) -> Iterator[tuple]:
+    """Bad songs through the upload and the separation; the same seed makes the same songs."""
+    for row in _rows("study.song_trial", "500" if quick else "10000", "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
 def _load(quick: bool) -> Iterator[tuple]:
     """Many at once, and slow ones, at a real server."""
     for row in _rows("study.crowd", "5" if quick else "60"):
@@ -80,4 +86,4 @@ def _rows(module: str, *arguments: str) -> list[dict]:
     return json.loads(told.stdout)
 
 
-PARTS = {"faults": _crashes, "input": _bad_input, "requests": _requests, "load": _load}
+PARTS = {"faults": _crashes, "input": _bad_input, "requests": _requests, "songs": _songs, "load": _load}

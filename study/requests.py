@@ -155,7 +155,7 @@ class _Trial:
 def _request(rng: random.Random) -> tuple[str, bytes, float]:
     """How it is sent, its bytes, and how many answers it may have; scripts are rare, since they take long."""
     name = rng.choices(list(SENDERS), (10, 50, 20, 20))[0]
-    kind = rng.choices((SERVED, BY_SCRIPTS, HAND_MADE), (75, 10, 0 if name == LEFT_OPEN else 15))[0]
+    kind = rng.choices((SERVED, BY_SCRIPTS, HAND_MADE), (75, 8, 0 if name == LEFT_OPEN else 15))[0]
     raw = rng.choice(kind)
     if name == LEFT_OPEN:
         return name, raw.replace(b"\r\nHost", b"\r\nConnection: close\r\nHost"), math.inf
