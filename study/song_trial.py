@@ -153,7 +153,7 @@ def _try(content: bytes, model: object, outdir: Path, drawn: bool) -> dict:
     """What comes of a song: its outcome, why it was refused, and what is wrong with that."""
     from openunmix_models.errors import InputError
     from openunmix_models.separation import Options, separate
-    from webapp.pictures import pictures
+    from webapp.background.pictures import pictures
 
     try:
         job = uploads.take_in(_Upload(content), "")
