@@ -68,6 +68,12 @@ def _songs(quick: bool) -> Iterator[tuple]:
         yield row["what"], row["trials"], row["found"]
 
 
+def _models(quick: bool) -> Iterator[tuple]:
+    """Torn and spoiled files of a model; the same seed makes the same files."""
+    for row in _rows("study.torn_models", "270" if quick else "9000", "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
 def _load(quick: bool) -> Iterator[tuple]:
     """Many at once, and slow ones, at a real server."""
     for row in _rows("study.crowd", "5" if quick else "60"):
@@ -86,4 +92,11 @@ def _rows(module: str, *arguments: str) -> list[dict]:
     return json.loads(told.stdout)
 
 
-PARTS = {"faults": _crashes, "input": _bad_input, "requests": _requests, "songs": _songs, "load": _load}
+PARTS = {
+    "faults": _crashes,
+    "input": _bad_input,
+    "requests": _requests,
+    "songs": _songs,
+    "models": _models,
+    "load": _load,
+}

@@ -107,7 +107,7 @@ def _child(start: int, nb_songs: int, seed: int, port: int) -> None:
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as folder:
-        model = load_model(_random_model(Path(folder, "model")), ["vocals"], "cpu")
+        model = load_model(random_model(Path(folder, "model")), ["vocals"], "cpu")
         for number in range(start, nb_songs, NB_CHILDREN):
             kind, content = song(seed, number)
             is_one = number // NB_CHILDREN % MORE_OF == 0
@@ -121,7 +121,7 @@ def _child(start: int, nb_songs: int, seed: int, port: int) -> None:
                 return  # another child begins with little again
 
 
-def _random_model(folder: Path) -> Path:
+def random_model(folder: Path) -> Path:
     """A tiny network that has learnt nothing, in Open-Unmix's own format."""
     import torch
     from openunmix.model import OpenUnmix
