@@ -1,6 +1,5 @@
 """One file from the web, whole or not at all: resumed where it was cut, its hash checked, renamed at the end."""
 
-import hashlib
 import http.client
 import os
 import queue
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, build_opener, getproxies, proxy_bypass
 
 from .errors import DiskError, WeightsError
+from .integrity import has_sha256
 
 REACH_SECONDS = 4.0  # to find out that there is no network, name resolution included
 STALL_SECONDS = 20.0  # without a byte, once there is one
@@ -36,7 +36,7 @@ def download(url: str, path: Path, sha256: str, progress: Progress) -> None:
     """
     part = path.with_name(f"{path.name}.part")
     try:
-        if not _matches(part, sha256):
+        if not (part.exists() and has_sha256(part, sha256)):
             _fetch(url, part, progress)
             _check(part, sha256)
         part.replace(path)
@@ -161,19 +161,9 @@ def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _check(part: Path, sha256: str) -> None:
-    if not _matches(part, sha256):
+    if not has_sha256(part, sha256):
         part.unlink()
         raise WeightsError(f"{part.stem} came damaged: its SHA-256 does not begin with {sha256}. It was not kept.")
-
-
-def _matches(part: Path, sha256: str) -> bool:
-    digest = hashlib.sha256()
-    if not part.exists():
-        return False
-    with part.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest().startswith(sha256)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .errors import InputError, SeparatorError, tell
+from .errors import InputError, SeparatorError, WeightsError, tell
 
 M_ARENA_MAX = -8  # glibc, malloc.h
 
@@ -56,7 +56,10 @@ def _load(folder: Path, targets: tuple[str, ...], device: str, stamps: tuple):
 
 
 def _stamps(folder: Path) -> tuple:
-    return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir()))
+    try:
+        return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir()))
+    except OSError as error:
+        raise WeightsError(f"The folder {folder.name} cannot be read: {error.strerror}.") from None
 
 
 def _separate(path: Path, model, args: Namespace) -> int:

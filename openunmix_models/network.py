@@ -5,6 +5,7 @@ What stands on either side of a matrix product (scales, means, batch normalisati
 """
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ import torch
 from torch import Tensor
 
 from .errors import WeightsError
+from .integrity import is_whole
 from .weights import weights_file
 
 NB_LAYERS = 3
+HIGHEST_RATE = 768_000  # Hz
 BATCH_NORM_EPS = 1e-5  # of torch.nn.BatchNorm1d
 BINS_AT_ONCE = 128  # of 300 frames: the Wiener filter then works on about four megabytes, which stay in the cache
 
@@ -73,24 +76,41 @@ class Model:
 
 def load_model(folder: Path, targets: Sequence[str], device: str) -> Model:
     """The model in `folder` for `targets` on `device` ("cpu" or "cuda"). Raises WeightsError naming a wrong file."""
-    path = folder / "separator.json"
-    settings = _json(path)
-    try:
-        numbers = [int(settings[key]) for key in ("sample_rate", "nfft", "nhop", "nb_channels")]
-    except (KeyError, TypeError, ValueError):
-        raise WeightsError(f"{folder.name}/{path.name} is damaged.") from None
-    networks = {target: _network(folder, target, numbers[-1]).to(device) for target in targets}
+    numbers = _settings(folder / "separator.json")
+    networks = {target: _network(folder, target, *numbers[1::2]).to(device) for target in targets}
     return Model(networks, *numbers, device)
 
 
-def _network(folder: Path, target: str, nb_channels: int) -> Network:
+def _settings(path: Path) -> tuple[int, int, int, int]:
+    """Sample rate, n_fft, n_hop, nb_channels, all such as a model can have."""
+    settings = _json(path)
+    try:
+        rate, n_fft, n_hop, nb_channels = (int(settings[key]) for key in ("sample_rate", "nfft", "nhop", "nb_channels"))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise _damaged(path) from None
+    if not (0 < rate <= HIGHEST_RATE and 0 < n_hop <= n_fft // 2 and n_fft % 2 == 0 and nb_channels in (1, 2)):
+        raise _damaged(path)
+    return rate, n_fft, n_hop, nb_channels
+
+
+def _network(folder: Path, target: str, n_fft: int, nb_channels: int) -> Network:
     path = weights_file(folder, target)
     try:
-        network = Network(torch.load(path, map_location="cpu", weights_only=True), nb_channels)
-        next(network.masks(network.decode(*torch.zeros(2, 1, network.hidden_size))))
+        if not is_whole(path):
+            raise ValueError("another file than was written")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch wonders about in a file is no news for who separates
+            network = Network(torch.load(path, map_location="cpu", weights_only=True), nb_channels)
+        masks = network.masks(network.decode(*torch.zeros(2, 1, network.hidden_size)))
+        if sum(mask.shape[-1] for mask in masks) != n_fft // 2 + 1:
+            raise ValueError("a network for another STFT")
     except Exception:  # torch raises many kinds for a file that is not what it should be
         raise WeightsError(f"{folder.name}/{path.name} is damaged, or not a network of this model.") from None
     return network
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(f"{path.parent.name}/{path.name} is damaged.")
 
 
 def _json(path: Path) -> dict:

@@ -11,6 +11,7 @@ import soundfile
 from .errors import InputError
 
 SAMPLES_AT_ONCE = 2**17
+LOUDEST = 2.0**24  # times full scale; the Wiener filter's powers of 1e10 are more than float32 holds
 LARGEST_WAV = 4 * 10**9  # bytes; the sizes in its header have 32 bits
 FLAC_CHANNELS, FLAC_RATE = 8, 655_350  # RFC 9639, 8.2
 PCM_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -72,7 +73,8 @@ class Encoding:
 
     def to_unit(self, frames: np.ndarray) -> np.ndarray:
         """What soundfile reads, (nb_samples, nb_channels), as (nb_channels, nb_samples) of float32, full scale 1."""
-        samples = np.ascontiguousarray(frames.T).astype(np.float32, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is found by who looks at samples
+            samples = np.ascontiguousarray(frames.T).astype(np.float32, copy=False)
         return samples if self.bits is None else samples * np.float32(-1.0 / np.iinfo(self.container).min)
 
     @property
@@ -116,8 +118,8 @@ class Mixture:
         with MixtureReader(self) as reader:
             while len(frames := reader.read(SAMPLES_AT_ONCE)):
                 block = self.encoding.to_unit(frames)
-                if not np.isfinite(block).all():
-                    raise InputError(f"{self.name} holds samples that are not numbers.")
+                if not np.abs(block).max() <= LOUDEST:  # neither is what is no number
+                    raise InputError(f"{self.name} holds samples that are not numbers, or far beyond full scale.")
                 yield block
 
     def open(self) -> soundfile.SoundFile:

@@ -39,12 +39,12 @@ def main() -> None:
         _write_song(song)
         crowd = _Crowd(server, song, server.upload(song), waiting)
         crowd.together(min(seconds, WARM_UP_SECONDS))
-        before = crowd.sizes_at_rest()
+        before = server.sizes_at_rest()
         rows = [_row(f"200 connections for {seconds:g} s", crowd.together(seconds))]
-        rows.append(_row("what stays of them in the server", _grown(before, crowd.sizes_at_rest())))
+        rows.append(_row("what stays of them in the server", grown(before, server.sizes_at_rest())))
         rows += [_row(f"{NB_SLOW} {name}", crowd.beside(NB_SLOW, slow)) for name, slow in _SLOW.items()]
         rows.append(_row(f"{NB_IDLE} idle connections, more than there are places", crowd.beside(NB_IDLE)))
-        rows.append(_row("what stays of all these in the server", _grown(before, crowd.sizes_at_rest())))
+        rows.append(_row("what stays of all these in the server", grown(before, server.sizes_at_rest())))
         rows.append(_row(f"{nb_songs} songs sent and queued", crowd.queue(nb_songs)))
     print(json.dumps(rows))
 
@@ -88,17 +88,6 @@ class _Crowd:
         wrong = [] if places == list(range(first, end)) else [f"the places are {places}, not from {first}"]
         wrong += [] if self._place(last) == end else [f"the last is number {self._place(last)}, not {end}"]
         return f"one in {1e3 * seconds / number:.0f} ms, the last is number {end} in the queue", number + 1, wrong
-
-    def sizes(self) -> dict[str, int]:
-        """What the server takes of memory, threads and descriptors."""
-        process = Path(f"/proc/{self.server.pid}")
-        fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        memory, threads = int(fields["VmRSS"].split()[0]) // 1000, int(fields["Threads"])
-        return {"MB": memory, "threads": threads, "files": len(list((process / "fd").iterdir()))}
-
-    def sizes_at_rest(self) -> dict[str, int]:
-        time.sleep(6)  # for which the server reads on after a no
-        return self.sizes()
 
     def _enqueue(self) -> str:
         job = self.server.upload(self.song)
@@ -160,7 +149,8 @@ def _expect(holds: bool, answer: object) -> None:
         raise Unexpected(answer)
 
 
-def _grown(before: dict[str, int], after: dict[str, int]) -> tuple[str, int, list[str]]:
+def grown(before: dict[str, int], after: dict[str, int]) -> tuple[str, int, list[str]]:
+    """What a server takes, `Server.sizes`, before and after: in words, and once more if it is too much."""
     told = ", ".join(f"{before[name]} → {after[name]} {name}" for name in before)
     return told, 1, [told] if any(after[name] - before[name] > most for name, most in GROWTH.items()) else []
 

@@ -56,6 +56,24 @@ def _bad_input(quick: bool) -> Iterator[tuple]:
         yield row["what"], row["trials"], row["found"]
 
 
+def _requests(quick: bool) -> Iterator[tuple]:
+    """Honest, hand-made and spoiled requests at a real server; the same seed makes the same bytes."""
+    for row in _rows("study.requests", "1000" if quick else "20000", "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
+def _songs(quick: bool) -> Iterator[tuple]:
+    """Bad songs through the upload and the separation; the same seed makes the same songs."""
+    for row in _rows("study.song_trial", "500" if quick else "10000", "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
+def _models(quick: bool) -> Iterator[tuple]:
+    """Torn and spoiled files of a model; the same seed makes the same files."""
+    for row in _rows("study.torn_models", "270" if quick else "9000", "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
 def _load(quick: bool) -> Iterator[tuple]:
     """Many at once, and slow ones, at a real server."""
     for row in _rows("study.crowd", *(("5", "20") if quick else ("600", "1000"))):
@@ -74,4 +92,11 @@ def _rows(module: str, *arguments: str) -> list[dict]:
     return json.loads(told.stdout)
 
 
-PARTS = {"faults": _crashes, "input": _bad_input, "load": _load}
+PARTS = {
+    "faults": _crashes,
+    "input": _bad_input,
+    "requests": _requests,
+    "songs": _songs,
+    "models": _models,
+    "load": _load,
+}

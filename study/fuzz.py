@@ -4,8 +4,10 @@
 way that it says; whatever else it raises, or takes more than SLOW_SECONDS for, is wrong, and told with its input.
 """
 
+import contextlib
 import io
 import json
+import os
 import random
 import shutil
 import socket
@@ -20,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from study.crashes import BOUNDARY, SONG
-from webapp import jobs, names, sounds, uploads, visitors, words
+from webapp import jobs, names, script, sounds, uploads, visitors, words
 from webapp.metadata import flac, id3, tagging, tags
 from webapp.refusal import Refusal
 from webapp.serving import files, guard, head
@@ -79,6 +81,7 @@ def _trials(folder: Path) -> dict[str, tuple]:
     song, flac_file = folder / "song.wav", folder / "a.flac"
     return {
         "form with a file (uploads)": ([FORM, FORM * 2], lambda raw: _take_in(folder / "form", raw), (Refusal,)),
+        "form of a button (script)": ([b"job=" + b"0" * 32 + b"&back=songs", b"job=%C3%BC&job=+"], _button, ()),
         "file's name (uploads, names)": ([b"a.wav", "歌\u202e.wav".encode(), b"C:\\CON"], _name, ()),
         "request's head (head, guard)": ([REQUEST, REQUEST.replace(b"\r\n", b"\n")], _head, (Refusal, HTTPException)),
         "wav's head (sounds)": ([SONG, _rf64(), SONG[:40] + bytes(4)], lambda raw: _check(song, raw), (Refusal,)),
@@ -97,6 +100,7 @@ def _trials(folder: Path) -> dict[str, tuple]:
     }
 
 
+CHARSETS = ("utf-8", "utf-7", "utf-16", "idna", "punycode", "base64", "unicode_escape", "nonsense")
 ID3_MAY = (ValueError, IndexError, struct.error)
 
 
@@ -104,7 +108,7 @@ def _row(name: str, honest: list[bytes], deed: Callable, may_raise: tuple, nb_in
     """Try `nb_inputs` spoiled inputs; the same seed makes the same ones."""
     rng = random.Random(zlib.crc32(seed.encode()))
     found = []
-    for raw in (_spoiled(rng, rng.choice(honest)) for _ in range(nb_inputs)):
+    for raw in (spoiled(rng, rng.choice(honest)) for _ in range(nb_inputs)):
         begin = time.process_time()
         try:
             deed(raw)
@@ -117,7 +121,7 @@ def _row(name: str, honest: list[bytes], deed: Callable, may_raise: tuple, nb_in
     return {"what": name, "trials": nb_inputs, "found": found[:20]}
 
 
-def _spoiled(rng: random.Random, raw: bytes) -> bytes:
+def spoiled(rng: random.Random, raw: bytes) -> bytes:
     """Some bytes changed, cut out, said twice, or put in."""
     for _ in range(rng.choice((0, 1, 1, 2, 3, 8))):
         start = rng.randrange(len(raw) + 1)
@@ -151,6 +155,16 @@ def _take_in(folder: Path, raw: bytes) -> None:
     name = uploads._store(request, folder / "song.wav")
     _expect("/" not in name)
     _expect([path.name for path in folder.iterdir()] == ["song.wav"])
+
+
+def _button(raw: bytes) -> None:
+    charset = CHARSETS[len(raw) % len(CHARSETS)]
+    for kind in (f"application/x-www-form-urlencoded; charset={charset}", f"multipart/form-data; boundary={BOUNDARY}"):
+        os.environ |= {"REQUEST_METHOD": "POST", "CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(raw))}
+        request, body = script.Request(), io.BytesIO(raw)
+        request.read = body.read
+        with contextlib.suppress(Refusal):
+            request.field("job")
 
 
 def _name(raw: bytes) -> None:

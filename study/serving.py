@@ -21,9 +21,12 @@ from study import open_pages
 
 PROJECT = Path(__file__).resolve().parent.parent
 RUNNING = ("server.py", "cgi-bin", "static", "webapp", "openunmix_models")
+LOG = "server.log"
 BOUNDARY = "----SoundSeparatorBenchmark0123456789"
 HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="filename"; filename="song.wav"\r\n\r\n'.encode()
 PIECE_BYTES = 1 << 18
+LINGER_SECONDS = 6.0  # for less than which the server reads on after a no
+RESTING_THREADS = 2  # of a server that nobody asks
 TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
@@ -96,6 +99,20 @@ class Server:
     def delete(self, job: str) -> None:
         self.get("/cgi-bin/delete.py", "POST", f"job={job}")
 
+    def sizes(self) -> dict[str, int]:
+        """What the server takes of memory, threads and descriptors (Linux)."""
+        process = Path(f"/proc/{self.pid}")
+        fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        memory, threads = int(fields["VmRSS"].split()[0]) // 1000, int(fields["Threads"])
+        return {"MB": memory, "threads": threads, "files": len(list((process / "fd").iterdir()))}
+
+    def sizes_at_rest(self) -> dict[str, int]:
+        """The same, when the connections have gone that were told no."""
+        until = time.monotonic() + LINGER_SECONDS
+        while time.monotonic() < until and self.sizes()["threads"] > RESTING_THREADS:
+            time.sleep(0.1)
+        return self.sizes()
+
     def _note_memory(self) -> None:
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
@@ -112,15 +129,15 @@ class Server:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
-    """A server over a copy of the project in `folder`."""
+    """A server over a copy of the project in `folder`, where its log is too."""
     for name in RUNNING:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, folder / name)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, folder / "server.py", f"--port={port}"], **quiet)
+    with (folder / LOG).open("wb") as log:
+        process = subprocess.Popen([sys.executable, folder / "server.py", f"--port={port}"], stdout=log, stderr=log)
     try:
         _wait_for(port)
         yield Server(process.pid, port)

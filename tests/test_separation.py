@@ -144,14 +144,22 @@ def test_what_the_residual_cannot_hold_goes_back_to_the_targets():
     assert all((encoding.clip(samples) == samples).all() for samples in (residual, *targets))
 
 
-@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_not_numbers_are_refused(mixture, model, tmp_path, broken):
-    samples = np.zeros((50_000, 2), np.float32)
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf, 1e12, -1e38, 1e300])
+def test_samples_that_are_not_numbers_or_beyond_all_measure_are_refused(mixture, model, tmp_path, capfd, broken):
+    samples = np.zeros((50_000, 2))
     samples[40_000, 1] = broken
-    soundfile.write(tmp_path / "song.wav", samples, 44100, subtype="FLOAT")
+    soundfile.write(tmp_path / "song.wav", samples, 44100, subtype="DOUBLE")
     with pytest.raises(InputError, match=r"song\.wav"):
         run(tmp_path / "song.wav", model)
+    assert capfd.readouterr().err == ""
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_integers_written_as_floats_add_up_too(mixture, model):
+    path = mixture(subtype="FLOAT", loudness=2.0**21)
+    stems = [read(stem)[0] for stem in run(path, model)]
+    largest = np.abs([read(path)[0], *stems]).max(0).astype(np.float32)
+    assert (np.abs(sum(stems) - read(path)[0]) <= np.spacing(largest)).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"this is no audio at all" * 100])

@@ -77,7 +77,7 @@ class Request:
         environ = {**os.environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         try:
             form, _ = parse_form_data(environ, strict=True)
-        except MultipartError:
+        except (MultipartError, ValueError, LookupError):  # or no text, or in an encoding that nobody has
             raise Refusal(HTTPStatus.BAD_REQUEST, say("This form cannot be read.")) from None
         return list(form.iterallitems())
 

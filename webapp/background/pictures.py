@@ -22,6 +22,7 @@ WINDOW_SECONDS = 0.093  # 4096 samples at 44.1 kHz
 LOWEST_HZ, HIGHEST_HZ = 40.0, 16000.0
 FLOOR_DB = -90.0  # what is as quiet, or quieter, becomes 0
 FRAMES_AT_ONCE = 64
+LOUDEST = 1e6  # times full scale: any louder, powers would be more than float32 holds
 
 
 def draw(job_id: str) -> None:
@@ -53,7 +54,7 @@ def pictures(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _mono(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     weights = np.full(file.channels, 1 / file.channels, np.float32)
     while len(frames := file.read(SAMPLES_AT_ONCE, dtype="float32", always_2d=True)):
-        yield np.nan_to_num(frames @ weights, nan=0.0, posinf=1.0, neginf=-1.0)
+        yield np.clip(np.nan_to_num(frames @ weights, nan=0.0), -LOUDEST, LOUDEST)
 
 
 def _write(path: Path, picture: np.ndarray) -> None:

@@ -36,6 +36,7 @@ class Connection(CGIHTTPRequestHandler):
     """What answering has in common, whatever is asked. The server is a `webapp.serving.listener.Server`."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # as it comes 0.9, whose answers have no head, and so no security headers
     server_version = "SoundSeparator"
     sys_version = ""
     timeout = IDLE_SECONDS
