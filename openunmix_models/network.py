@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .errors import WeightsError
+from .errors import WeightsError, is_for_want_of_memory
 from .weights import weights_file
 
 NB_LAYERS = 3
@@ -88,7 +88,9 @@ def _network(folder: Path, target: str, nb_channels: int) -> Network:
     try:
         network = Network(torch.load(path, map_location="cpu", weights_only=True), nb_channels)
         next(network.masks(network.decode(*torch.zeros(2, 1, network.hidden_size))))
-    except Exception:  # torch raises many kinds for a file that is not what it should be
+    except Exception as error:  # torch raises many kinds for a file that is not what it should be
+        if is_for_want_of_memory(error):
+            raise
         raise WeightsError(f"{folder.name}/{path.name} is damaged, or not a network of this model.") from None
     return network
 
