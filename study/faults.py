@@ -50,6 +50,12 @@ def _crashes(quick: bool) -> Iterator[tuple]:
         yield f"{row['doing']} ({row['changes']} changes on the disk)", row["faults"], row["found"]
 
 
+def _full_disk(quick: bool) -> Iterator[tuple]:
+    """The real server, worker and separation on a small disk that is full at each moment."""
+    for row in _rows("study.full_disk", "24" if quick else "1"):
+        yield row["what"], row["trials"], row["found"]
+
+
 def _bad_input(quick: bool) -> Iterator[tuple]:
     """Honest input that was spoiled, for each parser; the same seed makes the same input."""
     for row in _rows("study.fuzz", "2000" if quick else "120000", "1"):
@@ -74,4 +80,4 @@ def _rows(module: str, *arguments: str) -> list[dict]:
     return json.loads(told.stdout)
 
 
-PARTS = {"faults": _crashes, "input": _bad_input, "load": _load}
+PARTS = {"faults": _crashes, "disk": _full_disk, "input": _bad_input, "load": _load}

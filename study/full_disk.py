@@ -40,8 +40,8 @@ LOOKS_IN_VAIN = {
 }
 QUICKLY = {
     "webapp/limits.py": "SPARE_DISK_BYTES = 0",
-    "webapp/sweep.py": "INTERVAL_SECONDS, GRACE_SECONDS = 0.5, 2.0",
-    "webapp/worker.py": "RETRY_SECONDS = 0.2",
+    "webapp/background/sweep.py": "INTERVAL_SECONDS, GRACE_SECONDS = 0.5, 2.0",
+    "webapp/background/worker.py": "RETRY_SECONDS = 0.2",
 }
 
 
@@ -50,13 +50,21 @@ def main() -> None:
         print(json.dumps(list(_rows(int(sys.argv[1])))))
         return
     alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
-    command = [*alone, sys.executable, "-m", "study.full_disk", *sys.argv[1:], INSIDE]
+    if why := _cannot_mount(alone):
+        print(json.dumps([{"what": f"not tried: {why}", "trials": 0, "found": []}]))
+    else:
+        subprocess.run([*alone, sys.executable, "-m", "study.full_disk", *sys.argv[1:], INSIDE], check=True)
+
+
+def _cannot_mount(alone: list[str]) -> str:
+    """Why no small disk can be had in a namespace; empty if it can."""
     try:
-        told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        why = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
-        told = json.dumps([{"what": f"not tried: {why}", "trials": 0, "found": []}])
-    print(told)
+        probe = subprocess.run(
+            [*alone, "mount", "-t", "tmpfs", "tmpfs", "served"], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return str(error)
+    return (probe.stderr.strip() or "no mount") if probe.returncode else ""
 
 
 def _rows(every: int) -> Iterator[dict]:
@@ -67,15 +75,14 @@ def _rows(every: int) -> Iterator[dict]:
         (home / name).symlink_to(disk.folder / name)
     for name in (*serving.RUNNING, "openunmix_models"):
         serving.copy_into(home, name)
-    for what, formats, changes in (
-        ("seen beforehand", ["wav"], QUICKLY),
-        ("taken by another meanwhile", ["wav", "flac"], LOOKS_IN_VAIN),
-    ):
-        _change(home, changes)
-        with serving.running(home, "--max-disk-percent=100", log=home / "log") as server:
-            visitor = _Visitor(server, disk)
-            for format_ in formats:
-                yield visitor.row(f"room {what} ({format_})", format_, FREE_PAGES[::every])
+    _change(home, QUICKLY)
+    with serving.running(home, "--max-disk-percent=100", log=disk.folder / "log") as server:
+        yield _Visitor(server, disk).row("the server sees it, and its log lies there", "wav", FREE_PAGES[::every])
+    _change(home, LOOKS_IN_VAIN)
+    for number, format_ in enumerate(("wav", "flac"), 1):
+        with serving.running(home, "--max-disk-percent=100") as server:
+            what = f"another program takes the room meanwhile, stems as {format_}"
+            yield _Visitor(server, disk).row(what, format_, FREE_PAGES[number * every // 3 :: every])
 
 
 def _change(home: Path, changes: dict[str, str]) -> None:
@@ -97,7 +104,7 @@ class _Disk:
 
     def leave(self, nb_pages: int) -> None:
         """Leave so many pages free, now that nobody writes."""
-        self._ballast.truncate(0)
+        self.free()
         nb_free = os.statvfs(self.folder).f_bavail
         os.posix_fallocate(self._ballast.fileno(), 0, (nb_free - nb_pages) * PAGE)
 
@@ -123,7 +130,7 @@ class _Visitor:
     def __init__(self, server: serving.Server, disk: _Disk):
         self.server, self.disk = server, disk
         self.song = _song()
-        self.worker = _child(self.server.pid, b"webapp.worker")
+        self.worker = _child(self.server.pid, b"webapp.background.worker")
 
     def row(self, what: str, format_: str, free_pages: list[int]) -> dict:
         """A trial for each number of free pages; how each ended."""
@@ -147,7 +154,7 @@ class _Visitor:
         _expect(after.startswith("made"), f"with room again: {after}")
         self._delete_all()
         _wait(lambda: not self._left(), lambda: f"nobody's: {self._left()}")
-        _expect(_child(self.server.pid, b"webapp.worker") == self.worker, "the worker has died")
+        _expect(_child(self.server.pid, b"webapp.background.worker") == self.worker, "the worker has died")
         return end
 
     def _go(self, format_: str) -> str:
@@ -197,8 +204,9 @@ class _Visitor:
         wanted = [(f"/downloads/{job}/{name}.{kind}", size) for name in names for kind, size in PICTURE_BYTES.items()]
         for _ in range(2):  # a worker looks around after a moment
             time.sleep(0.2)
-            _wait(lambda: not _child(self.worker, b"webapp.pictures"), lambda: "pictures have no end")
-        return "made whole" if all([self._is_whole(*one) for one in wanted]) else "made without pictures"
+            _wait(lambda: not _child(self.worker, b"webapp.background.pictures"), lambda: "pictures have no end")
+        missing = [url for url, size in wanted if not self._is_whole(url, size)]
+        return "made without pictures" if missing else "made whole"
 
     def _is_whole(self, url: str, size: int) -> bool:
         status, content = self._fetch(url)

@@ -22,7 +22,7 @@ def test_what_is_dated_in_the_future_goes_when_its_time_is_up(quick_home, serve)
     server.stop()
     for path in (*quick_home.glob("uploads/*/state.json"), quick_home / "downloads" / done):
         os.utime(path, (time.time() + YEAR, time.time() + YEAR))
-    sweep = quick_home / "webapp" / "sweep.py"
+    sweep = quick_home / "webapp" / "background" / "sweep.py"
     sweep.write_text(f"{sweep.read_text()}\nINTERVAL_SECONDS = 0.5\n")
     client = serve("--keep-hours=0.0003").client()
     deadline = time.monotonic() + 30
