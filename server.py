@@ -16,9 +16,9 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import arguments, logs, visitors
+from webapp import arguments, folders, logs, visitors
 from webapp.background.keeper import Keeper
-from webapp.folders import DOWNLOADS, SCRIPTS, UPLOADS
+from webapp.folders import SCRIPTS
 from webapp.html import pages, views
 from webapp.limits import (
     FIRST_BYTES,
@@ -194,8 +194,10 @@ def main() -> None:
     logs.configure()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
-    for folder in (UPLOADS, DOWNLOADS):
-        folder.mkdir(exist_ok=True)
+    try:
+        folders.prepare()
+    except OSError as error:
+        sys.exit(f"Cannot write to {error.filename}: {error.strerror}.")
     try:
         server = Server(options, Handler)
     except OSError as error:

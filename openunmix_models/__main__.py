@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from . import job, warm
@@ -57,6 +58,7 @@ def _list(args: Namespace) -> int:
 
 if __name__ == "__main__":
     status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # where they lie, the disk may be full, which the status tells
+            stream.flush()
     os._exit(status)  # nothing is left to do, and torch's own way out takes 0.4 s and 130 MB

@@ -9,16 +9,16 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .errors import InputError, SeparatorError, WeightsError, tell
+from .errors import InputError, SeparatorError, WeightsError, tell, understood
 
 M_ARENA_MAX = -8  # glibc, malloc.h
 
 
 def run(args: Namespace) -> int:
     """Separate all of `args.input`, going on after one that fails; the exit status is that of the worst failure."""
-    _share_one_heap()
-    _import_torch()
     try:
+        _share_one_heap()
+        _import_torch()
         folder, device = Path(args.folder), _device(args)
         if args.verbose:
             print(f"using {device}", file=sys.stderr)
@@ -26,8 +26,11 @@ def run(args: Namespace) -> int:
         return max([_separate(Path(path), model, args) for path in args.input])
     except SeparatorError as error:
         return tell(error)
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if told := understood(error):
+            return tell(told)
+        with suppress(OSError):
+            traceback.print_exc()
         return 1
 
 
@@ -81,7 +84,8 @@ def _separate(path: Path, model, args: Namespace) -> int:
         try:
             separate(path, _outdir(path, args), model, options, show)
         except SeparatorError as error:
-            bar.close()
+            with suppress(OSError):  # where stderr lies, the disk may be full
+                bar.close()
             return tell(error)
     return 0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .errors import WeightsError
+from .errors import WeightsError, is_for_want_of_memory
 from .integrity import is_whole
 from .weights import weights_file
 
@@ -104,7 +104,9 @@ def _network(folder: Path, target: str, n_fft: int, nb_channels: int) -> Network
         masks = network.masks(network.decode(*torch.zeros(2, 1, network.hidden_size)))
         if sum(mask.shape[-1] for mask in masks) != n_fft // 2 + 1:
             raise ValueError("a network for another STFT")
-    except Exception:  # torch raises many kinds for a file that is not what it should be
+    except Exception as error:  # torch raises many kinds for a file that is not what it should be
+        if is_for_want_of_memory(error):
+            raise
         raise WeightsError(f"{folder.name}/{path.name} is damaged, or not a network of this model.") from None
     return network
 

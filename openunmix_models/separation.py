@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from .errors import DiskError, InputError
+from .errors import DiskError, InputError, is_for_want_of_memory
 from .estimation import Refinement, Signal, estimate, scratch_bytes
 from .network import Model
 from .resampling import resampled
@@ -165,5 +165,7 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, soundfile.LibsndfileError) as error:
+        if is_for_want_of_memory(error):
+            raise
         reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
         raise DiskError(f"The stems cannot be written: {reason}.") from None

@@ -20,7 +20,7 @@ from pathlib import Path
 from zlib import crc32
 
 PACKAGE = Path(__file__).resolve().parent
-TAKEN = b"T"
+TAKEN_BY = b"%12d"  # the process that has taken a job says so by its number
 TAKE_SECONDS = 10.0  # until a waiting process says that it has taken the job
 LOOK_SECONDS = 2.0  # between looks at whether the code is still the same
 END_SECONDS = 1.0  # until a job that nobody waits for is ended the hard way
@@ -34,35 +34,39 @@ def hand_over(args: Namespace) -> int | None:
     try:
         for connection in _connections(_folder()):
             with connection:
-                if _is_taken(connection, request):
-                    _end_together(connection)
+                if pid := _taker(connection, request):
+                    _end_together(connection, pid)
                     return next(iter(connection.recv(1)), None)
     except OSError:
         pass
     return None
 
 
-def _is_taken(connection: socket.socket, request: dict) -> bool:
-    """Ask the process behind `connection` to do a job; another command may have come before us."""
+def _taker(connection: socket.socket, request: dict) -> int:
+    """Ask the process behind `connection` to do a job; its number if it does, 0 if another command was before us."""
     try:
         connection.settimeout(TAKE_SECONDS)
         socket.send_fds(connection, [b"J"], [sys.stdout.fileno(), sys.stderr.fileno()])
         connection.sendall(json.dumps(request).encode() + b"\n")
-        taken = connection.recv(1) == TAKEN
+        pid = connection.recv(len(TAKEN_BY % 0))
         connection.settimeout(None)
-        return taken
-    except OSError:
-        return False
+        return int(pid)
+    except (OSError, ValueError):
+        return 0
 
 
-def _end_together(connection: socket.socket) -> None:
+def _end_together(connection: socket.socket, pid: int) -> None:
     """When this command is told to end, end the process that does its job, and go after it."""
 
     def end(*_: object) -> None:
         connection.settimeout(END_SECONDS + 0.2)
-        with suppress(OSError):
+        try:
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1)
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)  # it hangs
+        except OSError:
+            pass
         sys.exit(143)
 
     signal.signal(signal.SIGTERM, end)
@@ -166,8 +170,12 @@ def _is_current(code: tuple) -> bool:
 
 
 def _work(connection: socket.socket) -> float:
-    """Do one job as the command would, in its folder, with its stdout and stderr; returns the minutes to stay."""
+    """Do one job as the command would, in its folder, with its stdout and stderr; returns the minutes to stay.
+
+    After a job for which the memory did not suffice, there are none: all that is held here is given back.
+    """
     from . import job
+    from .errors import MemoryShortageError
 
     args, descriptors = _take(connection)
     ours = [os.dup(1), os.dup(2)]
@@ -177,14 +185,17 @@ def _work(connection: socket.socket) -> float:
         threading.Thread(target=_watch, args=(connection, done), daemon=True).start()
         os.chdir(args.cwd)
         status = job.run(args)
-        sys.stdout.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
         done.set()
         with suppress(OSError):
             connection.sendall(bytes([status]))
-        return args.keep_warm
+        return args.keep_warm if status != MemoryShortageError.exit_status else 0.0
     finally:
         os.chdir(PACKAGE.parent)
         _point(ours)
+        with suppress(OSError):
+            sys.stderr.flush()  # what found no room in this job's log must not come into the next one's
 
 
 def _take(connection: socket.socket) -> tuple[Namespace, list[int]]:
@@ -192,7 +203,7 @@ def _take(connection: socket.socket) -> tuple[Namespace, list[int]]:
     descriptors = socket.recv_fds(connection, 1, 2)[1]
     with connection.makefile("rb") as lines:
         args = Namespace(**json.loads(lines.readline()))
-    connection.sendall(TAKEN)
+    connection.sendall(TAKEN_BY % os.getpid())
     connection.settimeout(None)
     return args, descriptors
 

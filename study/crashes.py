@@ -1,4 +1,4 @@
-"""Every change that the web side makes on the disk, made to fail once, and followed by kill -9 once.
+"""Every change that the web side makes on the disk, made to fail once, and once the moment of a kill -9 or power cut.
 
 `python -m study.crashes <every> [<pattern>]` in a copy of the project, whose uploads it replaces again and again; takes
 every `every`th fault of those whose words the pattern finds, and prints the rows as JSON. After each
@@ -22,13 +22,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from study.hazard import EXIT_STATUS, STARTED, Hazard
+from study.power_cut import WORST
 from webapp import jobs, locks, queue, songs, uploads
-from webapp.background import sweep, worker
+from webapp.background import pictures, sweep, worker
 from webapp.folders import DOWNLOADS, ROOT, UPLOADS
 from webapp.metadata import tagging
 from webapp.refusal import Refusal
 
 DEEDS = {0: "kill -9", errno.ENOSPC: "disk full", errno.EROFS: "read-only", errno.EIO: "I/O error"}
+DEEDS |= {-number: worst.words for number, worst in enumerate(WORST, 1)}
 BOUNDARY = "a-boundary-of-the-study"
 SAMPLES = bytes(range(256)) * 16
 TITLE = struct.pack("<4sI4s4sI", b"LIST", 18, b"INFO", b"INAM", 6) + b"title\0"
@@ -36,8 +38,8 @@ SONG = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 0, b"WAVE", b"fmt ", 16, 1, 2, 44
 SONG += struct.pack("<4sI", b"data", len(SAMPLES)) + SAMPLES + TITLE
 SONG = SONG[:4] + struct.pack("<I", len(SONG) - 8) + SONG[8:]
 STEM_LENGTH = len(SONG)
+PICTURE_LENGTHS = {"peaks": 4000, "spectrogram": 128000}
 NOTES = ROOT / "engine.notes"
-ACKNOWLEDGED = ROOT / "acknowledged.json"
 SETTLED_SECONDS = 10.0
 VISITOR = "a" * 64
 
@@ -104,6 +106,11 @@ def _tag(before: dict) -> dict:
     return {}
 
 
+def _draw(before: dict) -> dict:
+    pictures.draw(before["done"])
+    return {}
+
+
 DOINGS: dict[str, Callable[[dict], dict]] = {
     "a song is sent": _send,
     "a song is put in the queue": _separate,
@@ -114,7 +121,9 @@ DOINGS: dict[str, Callable[[dict], dict]] = {
     "the worker takes, runs and settles a song": _work,
     "the clean-up": _sweep,
     "the stems get the song's tags": _tag,
+    "the pictures are drawn": _draw,
 }
+THE_END = "all is promised"
 TAKES_ROOM = ("create", "mkdir", "link", "write", "fsync")
 NEED_NO_ROOM = (_delete_uploaded, _delete_waiting, _delete_done, _sweep)
 
@@ -132,16 +141,15 @@ def main() -> None:
             for number, at, deed in faults
             if (wrong := _try(doing, before, number, deed))
         ]
-        if seen["not_on_disk"]:
-            found.append({"at": "its end", "deed": "power cut", "wrong": seen["not_on_disk"]})
         rows.append({"doing": name, "changes": len(seen["changes"]), "faults": len(faults), "found": found})
     print(json.dumps(rows))
 
 
 def _faults(doing: str, changes: list[str], wanted: re.Pattern) -> Iterator[tuple[int, str, int]]:
     """The faults that can be at each change, and are wanted: its number, its words, the deed."""
-    for (number, at), deed in itertools.product(enumerate(changes, 1), DEEDS):
-        possible = at.startswith(TAKES_ROOM) if deed == errno.ENOSPC else not (deed and at.startswith(STARTED))
+    for (number, at), deed in itertools.product(enumerate([*changes, THE_END], 1), DEEDS):
+        possible = at.startswith(TAKES_ROOM) if deed == errno.ENOSPC else not (deed > 0 and at.startswith(STARTED))
+        possible = deed < 0 if at == THE_END else possible
         if possible and wanted.search(f"{doing}: {at}: {DEEDS[deed]}"):
             yield number, at, deed
 
@@ -156,7 +164,7 @@ def _prepare() -> None:
 
 
 class _NoPainter:
-    """Pictures are made again by whoever finds them missing; their faults are told by a test of their own."""
+    """Pictures have a doing of their own, since they take longer than all the rest."""
 
     def look(self, everyone: object) -> None: ...
     def step(self) -> None: ...
@@ -192,8 +200,15 @@ def _fresh() -> None:
     for folder in (UPLOADS, DOWNLOADS):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(f"{folder}.template", folder)
+        shutil.rmtree(f"{folder}.cut", ignore_errors=True)
     for note in ROOT.glob("engine.notes*"):
         note.unlink()
+
+
+def _after_power_cut() -> None:
+    for folder in (UPLOADS, DOWNLOADS):
+        shutil.rmtree(folder)
+        Path(f"{folder}.cut").rename(folder)
 
 
 def _changes(doing: Callable, before: dict) -> dict:
@@ -201,28 +216,19 @@ def _changes(doing: Callable, before: dict) -> dict:
     _fresh()
     hazard = Hazard(ROOT)
     hazard.arm()
-    promised = doing(before)
-    return {"changes": hazard.seen, "not_on_disk": list(_not_on_disk(promised, hazard.on_disk))}
-
-
-def _not_on_disk(promised: dict, on_disk: set[str]) -> Iterator[str]:
-    """What a power cut could take of what was promised: never handed to fsync, be it a file or the folder it is in."""
-    for job_id in (job_id for job_id, state in promised.items() if state != "gone"):
-        job = jobs.load(job_id)
-        files = [job.folder / "state.json.new", job.folder, *job.stems().values()]
-        files += [path.parent for path in job.stems().values()]
-        files += [job.outdir, DOWNLOADS] if job.stems() else []
-        files += [job.source, UPLOADS] if job.state == "uploaded" else []
-        yield from (f"{path.name} is not on the disk" for path in files if str(path) not in on_disk)
+    doing(before)
+    return {"changes": hazard.seen}
 
 
 def _try(doing: Callable, before: dict, at: int, deed: int) -> list[str]:
     """What is wrong after the fault `deed` at the change number `at`, in words."""
     _fresh()
-    status, told = _in_child(lambda: _under(Hazard(ROOT, at, deed), doing, before))
+    status, told = _in_child(lambda: _under(Hazard(ROOT, at, deed, (UPLOADS, DOWNLOADS)), doing, before))
     wrong = [] if status in (0, EXIT_STATUS) else [told.get("error", f"ended with {status}")]
     if told.get("refused") and doing in NEED_NO_ROOM and deed == errno.ENOSPC:
         wrong.append("does not work when the disk is full, which it would help")
+    if deed < 0 and status in (0, EXIT_STATUS):
+        _after_power_cut()
     status, recovered = _in_child(lambda: _run_worker() or sweep.sweep(1e5) or {})
     if status:
         wrong.append(f"the next worker: {recovered.get('error', status)}")
@@ -232,7 +238,10 @@ def _try(doing: Callable, before: dict, at: int, deed: int) -> list[str]:
 def _under(hazard: Hazard, doing: Callable, before: dict) -> dict:
     hazard.arm()
     try:
-        return {"promised": doing(before)}
+        promised = doing(before)
+        if hazard.deed < 0:
+            hazard.lose_power()
+        return {"promised": promised}
     except (Refusal, OSError):  # told to the visitor, or tried again
         return {"refused": True}
 
@@ -285,8 +294,8 @@ def _job_wrongs(job_id: str, state: str, is_promised: bool) -> Iterator[str]:
             yield f"acknowledged as {state}, and is gone"
         return
     job = jobs.load(job_id)
-    if job.source.read_bytes() != SONG:
-        yield "its source is another"
+    if not job.source.is_file() or job.source.read_bytes() != SONG:
+        yield "its source is gone, or another"
     if job.state == "failed" and not job.error:
         yield "failed, and does not say why"
     if job.state in ("queued", "running", "cancelled"):
@@ -294,6 +303,9 @@ def _job_wrongs(job_id: str, state: str, is_promised: bool) -> Iterator[str]:
     for path in job.stems().values():
         if not path.is_file() or path.stat().st_size < STEM_LENGTH:
             yield f"done without {path.name}"
+    for kind, length in PICTURE_LENGTHS.items():
+        spoilt = [path.name for path in job.outdir.glob(f"*.{kind}") if path.stat().st_size != length]
+        yield from (f"{name} is spoilt" for name in spoilt)
 
 
 def _state(job_id: str) -> str:

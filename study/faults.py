@@ -45,9 +45,15 @@ def _heading(arguments: argparse.Namespace) -> str:
 
 
 def _crashes(quick: bool) -> Iterator[tuple]:
-    """Each change on the disk fails once, and is followed by kill -9 once."""
-    for row in _rows("study.crashes", "12" if quick else "1"):
+    """Each change on the disk fails once, and is once the moment of a kill -9 and of each kind of power cut."""
+    for row in _rows("study.crashes", "24" if quick else "1"):
         yield f"{row['doing']} ({row['changes']} changes on the disk)", row["faults"], row["found"]
+
+
+def _full_disk(quick: bool) -> Iterator[tuple]:
+    """The real server, worker and separation on a small disk that is full at each moment."""
+    for row in _rows("study.full_disk", "24" if quick else "1"):
+        yield row["what"], row["trials"], row["found"]
 
 
 def _bad_input(quick: bool) -> Iterator[tuple]:
@@ -94,6 +100,7 @@ def _rows(module: str, *arguments: str) -> list[dict]:
 
 PARTS = {
     "faults": _crashes,
+    "disk": _full_disk,
     "input": _bad_input,
     "requests": _requests,
     "songs": _songs,

@@ -9,7 +9,6 @@ import json
 import math
 import random
 import re
-import shutil
 import socket
 import struct
 import sys
@@ -44,9 +43,8 @@ CODE = ("server.py", "webapp/**/*.py", "cgi-bin/*.py", "webapp/engines.toml")
 def main() -> None:
     nb_requests, seed = map(int, sys.argv[1:3])
     home = Path.cwd() / "served"
-    with open_pages.waiting_jobs(home, 2):  # which holds the worker back
-        with serving.serving(home) as server:
-            print(json.dumps(_Trial(server, home, seed).rows(nb_requests)))
+    with open_pages.waiting_jobs(home, 2), serving.serving(home) as server:  # the first holds the worker back
+        print(json.dumps(_Trial(server, home, seed).rows(nb_requests)))
 
 
 class _Trial:

@@ -128,16 +128,29 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, *options: str) -> Iterator[Server]:
     """A server over a copy of the project in `folder`, where its log is too."""
     for name in RUNNING:
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, folder / name)
+        copy_into(folder, name)
+    with running(folder, *options, log=folder / LOG) as server:
+        yield server
+
+
+def copy_into(folder: Path, name: str) -> None:
+    """Copy a file or a folder of the project."""
+    copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+    copy(PROJECT / name, folder / name)
+
+
+@contextmanager
+def running(folder: Path, *options: str, log: Path = Path(os.devnull)) -> Iterator[Server]:
+    """A server over what `folder` holds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with (folder / LOG).open("wb") as log:
-        process = subprocess.Popen([sys.executable, folder / "server.py", f"--port={port}"], stdout=log, stderr=log)
+    command = [sys.executable, folder / "server.py", f"--port={port}", *options]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         _wait_for(port)
         yield Server(process.pid, port)

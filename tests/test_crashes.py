@@ -30,7 +30,7 @@ def crashes(home, every: int, wanted: str = "") -> list[dict]:
 
 
 def test_nothing_acknowledged_is_lost_whatever_fails(studied):
-    rows = crashes(studied, 9)
+    rows = crashes(studied, 24)
     assert sum(row["faults"] for row in rows) > 30
     assert [row["found"] for row in rows if row["found"]] == []
 
@@ -38,7 +38,11 @@ def test_nothing_acknowledged_is_lost_whatever_fails(studied):
 @pytest.mark.parametrize(
     ("module", "line", "instead", "at", "wrong"),
     [
-        ("jobs", "os.fsync(descriptor)", "pass", "no fault at all", "not on the disk"),
+        ("jobs", "os.fsync(descriptor)", "pass", "sent: all is promised: power cut", "and is gone"),
+        ("jobs", "os.fsync(file.fileno())", "pass", "sent: all is promised: power cut", "and is gone"),
+        ("uploads", "os.fsync(self.file.fileno())", "pass", "sent: all is promised: power cut", "its source is"),
+        ("background/worker", "_onto_disk(jobs.load(job_id))", "pass", "settles.*promised: power cut", "done without"),
+        ("background/pictures", "os.fsync(file.fileno())", "pass", "drawn: all is promised: power cut", "is spoilt"),
         (
             "jobs",
             "with suppress(OSError):  # a full disk",

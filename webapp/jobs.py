@@ -19,15 +19,13 @@ from pathlib import Path
 from webapp import engines, limits, locks
 from webapp.engine import Engine
 from webapp.engines import DEFAULT_ENGINE, DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
-from webapp.folders import DOWNLOADS, UPLOADS
+from webapp.folders import CHANGES, DOWNLOADS, UPLOADS
 from webapp.refusal import Refusal
 from webapp.words import say
 
 SOURCE = "song.wav"  # the file as it was sent, in its job's folder
 ID = re.compile(r"[0-9a-f]{32}")
 
-# Held for every change of a state; its time tells other processes that something has changed.
-CHANGES = UPLOADS / ".changes"
 RESCAN_SECONDS = 5.0
 
 

@@ -103,9 +103,9 @@ _last_forecast = Forecast(())
 
 def _own_seconds_left(job: Job, progress: Progress) -> float | None:
     """Until a running job is done, by its own speed."""
-    if progress.percent <= 0:
+    elapsed = time.time() - (job.begun or job.started)
+    if progress.percent <= 0 or elapsed <= 0:  # the clock may have been set back
         return None
-    elapsed = max(0.0, time.time() - (job.begun or job.started))
     return elapsed * (100 - progress.percent) / progress.percent
 
 

@@ -4,6 +4,7 @@ Made once, beside the stems, by a process of its own: nothing else of the web si
 Each file is read once, in blocks, so that the memory does not grow with the song.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,9 +59,12 @@ def _mono(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
 
 
 def _write(path: Path, picture: np.ndarray) -> None:
-    """Replace the file at `path` atomically."""
+    """Replace the file at `path` atomically; a power cut leaves it whole or leaves none."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(picture.tobytes())
+    with part.open("wb") as file:
+        file.write(picture.tobytes())
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

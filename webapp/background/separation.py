@@ -64,6 +64,7 @@ def end(*running: Separation) -> None:
     for one in running if os.name != "nt" else ():
         with suppress(OSError):
             os.killpg(one.process.pid, signal.SIGTERM)
+            os.killpg(one.process.pid, signal.SIGCONT)  # one that stands still would not hear it
     for one in running:
         if os.name != "nt":
             with suppress(subprocess.TimeoutExpired):

@@ -1,12 +1,14 @@
 """Cleaning up: old jobs, and what a kill left without an owner."""
 
 import logging
+import os
 import shutil
 import time
 from contextlib import suppress
 
 from webapp import jobs, locks
 from webapp.folders import DOWNLOADS, UPLOADS
+from webapp.jobs import Job
 from webapp.refusal import Refusal
 
 INTERVAL_SECONDS = 60.0
@@ -20,10 +22,18 @@ def sweep(keep_seconds: float) -> None:
     now = time.time()
     for job in jobs.everyone():
         with suppress(OSError, Refusal):  # gone meanwhile
+            _count_future_as_now(job, now)
             if jobs.is_expired(job, keep_seconds) and jobs.expire(job.id, keep_seconds):
                 log.info("job %.8s: its time is up", job.id)
     _sweep_jobless_uploads(now, keep_seconds)
     _sweep_ownerless_downloads()
+
+
+def _count_future_as_now(job: Job, now: float) -> None:
+    """Where the clock was set back, a job would stay for as much longer."""
+    for path in (job.folder / "state.json", job.outdir):
+        if path.exists() and path.stat().st_mtime > now:
+            os.utime(path)
 
 
 def _sweep_jobless_uploads(now: float, keep_seconds: float) -> None:
