@@ -73,7 +73,7 @@ def _rows(every: int) -> Iterator[dict]:
     for name in ("uploads", "downloads"):
         (disk.folder / name).mkdir()
         (home / name).symlink_to(disk.folder / name)
-    for name in (*serving.RUNNING, "openunmix_models"):
+    for name in serving.RUNNING:
         serving.copy_into(home, name)
     _change(home, QUICKLY)
     with serving.running(home, "--max-disk-percent=100", log=disk.folder / "log") as server:

@@ -117,7 +117,7 @@ def _spoil(name: str) -> Callable:
 def _flip_hashed(model: Path, rng: random.Random, mark: Path) -> None:
     """An older file, without checksums, that is named as torch hub does."""
     older = model / "older.pth"
-    torch.save(torch.load(model / WEIGHTS), older, _use_new_zipfile_serialization=False)
+    torch.save(torch.load(model / WEIGHTS, weights_only=True), older, _use_new_zipfile_serialization=False)
     raw = bytearray(older.read_bytes())
     older.unlink()
     (model / WEIGHTS).unlink()
@@ -161,7 +161,7 @@ def _put_code_in(model: Path, rng: random.Random, mark: Path) -> None:
     elif kind < 3:
         torch.save({"fc1.weight": _Code(mark)}, path, _use_new_zipfile_serialization=kind == 1)
     else:
-        state = torch.load(path)
+        state = torch.load(path, weights_only=True)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("vocals/data.pkl", pickle.dumps([_Code(mark), sorted(state)], protocol=2))
             archive.writestr("vocals/constants.pkl", pickle.dumps(_Code(mark), protocol=2))
