@@ -12,6 +12,7 @@ import pytest
 from tests import double, processes, waves
 from tests.test_bad_input import SONG
 from tests.test_zip import done
+from webapp.serving.places import Places
 
 LONG_SONG = waves.wave(b"\x01\x20" * 4_000_000)
 
@@ -101,3 +102,16 @@ def test_all_works_with_descriptors_beyond_what_select_can_bear(home, limited):
             assert client.get(f"/downloads/{job}/mixture.wav").body == SONG
             assert client.get("/cgi-bin/songs.py").status == 200
             assert client.post("/cgi-bin/delete.py", job=job).status == 303
+
+
+def test_room_is_made_among_them_too():
+    fcntl = pytest.importorskip("fcntl")
+    ours, its_visitor = socket.socketpair()
+    with files_allowed(4096), ours, its_visitor:
+        high = socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD, 2000))
+        with high, socket.socket() as next_one:
+            places = Places(1)
+            assert places.take(high)
+            assert places.take(next_one)
+            its_visitor.settimeout(5)
+            assert its_visitor.recv(1) == b""

@@ -84,6 +84,9 @@ def test_beyond_the_requests_in_progress_one_is_told_so_and_served_later(limited
 def pairs():
     """Connections, each with its other end."""
     made = [socket.socketpair() for _ in range(4)]
+    for ends in made:
+        for end in ends:
+            end.settimeout(5)
     yield made
     for ends in made:
         for end in ends:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.test_bad_input import SONG
 from webapp.refusal import Refusal
 from webapp.serving import rates
 from webapp.serving.password import Password
@@ -30,7 +31,7 @@ class Dawdling:
         time.sleep(0.05)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def dawdling(monkeypatch):
     monkeypatch.setattr(rates, "threading", SimpleNamespace(Lock=Dawdling))
     monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: 1000.0))  # no minute ends meanwhile
@@ -50,11 +51,13 @@ def race(deed) -> list[int]:
         return sorted(racers.map(status, range(RACERS)))
 
 
+@pytest.mark.usefixtures("dawdling")
 def test_racers_get_no_more_than_the_limit():
     rate = rates.Rate(3, "No.")
     assert race(lambda: rate.spend("a")) == [0] * 3 + [429] * (RACERS - 3)
 
 
+@pytest.mark.usefixtures("dawdling")
 def test_racers_guess_no_more_passwords_than_the_limit(tmp_path, monkeypatch):
     (tmp_path / "password").write_text("open sesame\n")
     (tmp_path / "password").chmod(0o600)
@@ -63,3 +66,9 @@ def test_racers_guess_no_more_passwords_than_the_limit(tmp_path, monkeypatch):
     guess = Message()
     guess["Authorization"] = "Basic " + base64.b64encode(b"me:a wrong one").decode()
     assert race(lambda: password.check(guess, "a")) == [401] * 3 + [429] * (RACERS - 3)
+
+
+def test_whoever_sits_at_this_machine_may_send_as_many_songs_a_minute_as_they_like(limited):
+    client = limited(MAX_UPLOADS_A_MINUTE=2)
+    for _ in range(4):
+        assert client.uploaded_job(SONG)
