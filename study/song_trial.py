@@ -5,6 +5,7 @@ refused in a sentence, by the upload or else by the separation; or its stems hav
 subtype, and add up to it. One of twenty is drawn too, and sent to a real server, which must say the same.
 """
 
+import contextlib
 import http.client
 import io
 import json
@@ -36,6 +37,7 @@ HANGS_SECONDS = 20.0
 MOST_MEMORY = 2 << 30  # bytes
 MORE_OF = 20  # one of so many is drawn, and sent over HTTP
 TAKEN, REFUSED, LATE = "taken in and separated", "refused by the upload", "refused by the separation"
+CLIPPED = "went beyond full scale and was clipped."
 FORM = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="filename"; filename="song.wav"\r\n\r\n'.encode()
 FORM_END = f"\r\n--{BOUNDARY}--\r\n".encode()
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -162,10 +164,15 @@ def _try(content: bytes, model: object, outdir: Path, drawn: bool) -> dict:
     except Exception as error:
         return {"outcome": REFUSED, "why": "", "wrong": f"the upload: {type(error).__name__}: {error}"}
     try:
-        stems = separate(job.source, outdir, model, Options(["vocals"], "residual"), lambda part: None)
-        if drawn:
-            pictures(job.source)
-        return {"outcome": TAKEN, "why": "", "wrong": "; ".join(_stems_wrong(job.source, stems))}
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            stems = separate(job.source, outdir, model, Options(["vocals"], "residual"), lambda part: None)
+            if drawn:
+                pictures(job.source)
+        wrong = [
+            *_stems_wrong(job.source, stems),
+            *(line for line in said.getvalue().splitlines() if CLIPPED not in line),
+        ]
+        return {"outcome": TAKEN, "why": "", "wrong": "; ".join(wrong)}
     except InputError as error:
         return {"outcome": LATE, "why": str(error), "wrong": _sentence_wrong(str(error))}
     except Exception as error:
