@@ -104,5 +104,5 @@ def test_the_command_prints_a_table():
     heading, _, names, _, *rows = told.stdout.splitlines()
     assert heading.endswith("`python -m study faults --quick --only input`")
     assert names == "| part | what | trials | wrong |"
-    assert len(rows) == 12
+    assert len(rows) == 13
     assert all(row.startswith("| input |") and row.endswith(" | 0 |") for row in rows)
