@@ -126,7 +126,8 @@ class Mixture:
         """The file, standing at the mixture's beginning."""
         try:
             file = soundfile.SoundFile(self._path)
-            file.seek(self._first)
+            if self._first:  # some of GSM 06.10 can be read, and not be sought in
+                file.seek(self._first)
         except (soundfile.LibsndfileError, OSError, TypeError):  # TypeError: raw samples without a header
             raise InputError(f"{self.name} cannot be read as audio.") from None
         return file

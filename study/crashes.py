@@ -44,27 +44,27 @@ SETTLED_SECONDS = 10.0
 VISITOR = "a" * 64
 
 
-class _Upload:
-    """A request with a file, as `uploads.take_in` wants it."""
+class Upload:
+    """A request that sends a file of this `content`, as `uploads.take_in` wants it; `body` is what it sends."""
 
     address = "127.0.0.1"
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
 
-    def __init__(self) -> None:
+    def __init__(self, content: bytes = SONG):
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="filename"; filename="a.wav"\r\n\r\n'
-        body = head.encode() + SONG + f"\r\n--{BOUNDARY}--\r\n".encode()
-        self.content_length = len(body)
-        self._body = io.BytesIO(body)
+        self.body = head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+        self.content_length = len(self.body)
+        self._unread = io.BytesIO(self.body)
 
     def read(self) -> bytes:
-        return self._body.read(1000)
+        return self._unread.read(1000)
 
 
 # What is done under a fault: each takes the jobs that were there before, and says what it promised.
 
 
 def _send(before: dict) -> dict:
-    return {uploads.take_in(_Upload(), VISITOR).id: "uploaded"}
+    return {uploads.take_in(Upload(), VISITOR).id: "uploaded"}
 
 
 def _separate(before: dict) -> dict:
@@ -180,7 +180,7 @@ def _command(job: jobs.Job) -> list[str]:
 def _template() -> dict:
     """One job in each state that rests, kept beside for every fault; the jobs by their states."""
     _empty(UPLOADS, DOWNLOADS)
-    before = {state: uploads.take_in(_Upload(), VISITOR).id for state in ("done", "uploaded", "queued")}
+    before = {state: uploads.take_in(Upload(), VISITOR).id for state in ("done", "uploaded", "queued")}
     queue.enqueue(before["done"], "starter")
     _in_child(lambda: _run_worker() or {})
     queue.enqueue(before["queued"], "starter")

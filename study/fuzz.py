@@ -174,6 +174,7 @@ def _name(raw: bytes) -> None:
     names.attachment(stem).encode("ascii")
     _expect(len(stem.encode()) < 255)
     _expect(not set(stem) & set('/\\\0\r\n"<>|:*?'))
+    _expect(not names.RESERVED.match(names.song(job)))
 
 
 def _head(raw: bytes) -> None:

@@ -5,6 +5,7 @@ refused in a sentence, by the upload or else by the separation; or its stems hav
 subtype, and add up to it. One of twenty is drawn too, and sent to a real server, which must say the same.
 """
 
+import contextlib
 import http.client
 import io
 import json
@@ -26,7 +27,7 @@ import soundfile
 
 from study import open_pages, serving
 from study.bad_songs import song
-from study.crashes import BOUNDARY
+from study.crashes import Upload
 from webapp import jobs, uploads
 from webapp.folders import DOWNLOADS, ROOT, UPLOADS
 from webapp.refusal import Refusal
@@ -36,9 +37,7 @@ HANGS_SECONDS = 20.0
 MOST_MEMORY = 2 << 30  # bytes
 MORE_OF = 20  # one of so many is drawn, and sent over HTTP
 TAKEN, REFUSED, LATE = "taken in and separated", "refused by the upload", "refused by the separation"
-FORM = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="filename"; filename="song.wav"\r\n\r\n'.encode()
-FORM_END = f"\r\n--{BOUNDARY}--\r\n".encode()
-FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+CLIPPED = "went beyond full scale and was clipped."
 
 
 def main() -> None:
@@ -135,20 +134,6 @@ def random_model(folder: Path) -> Path:
     return folder
 
 
-class _Upload:
-    """A request that sends `content`, as `uploads.take_in` wants it."""
-
-    address, content_type = "127.0.0.1", FORM_TYPE
-
-    def __init__(self, content: bytes):
-        body = FORM + content + FORM_END
-        self.content_length = len(body)
-        self._body = io.BytesIO(body)
-
-    def read(self) -> bytes:
-        return self._body.read(1 << 16)
-
-
 def _try(content: bytes, model: object, outdir: Path, drawn: bool) -> dict:
     """What comes of a song: its outcome, why it was refused, and what is wrong with that."""
     from openunmix_models.errors import InputError
@@ -156,16 +141,21 @@ def _try(content: bytes, model: object, outdir: Path, drawn: bool) -> dict:
     from webapp.background.pictures import pictures
 
     try:
-        job = uploads.take_in(_Upload(content), "")
+        job = uploads.take_in(Upload(content), "")
     except Refusal as refusal:
         return {"outcome": REFUSED, "why": refusal.sentence, "wrong": _refusal_wrong(refusal.status, refusal.sentence)}
     except Exception as error:
         return {"outcome": REFUSED, "why": "", "wrong": f"the upload: {type(error).__name__}: {error}"}
     try:
-        stems = separate(job.source, outdir, model, Options(["vocals"], "residual"), lambda part: None)
-        if drawn:
-            pictures(job.source)
-        return {"outcome": TAKEN, "why": "", "wrong": "; ".join(_stems_wrong(job.source, stems))}
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            stems = separate(job.source, outdir, model, Options(["vocals"], "residual"), lambda part: None)
+            if drawn:
+                pictures(job.source)
+        wrong = [
+            *_stems_wrong(job.source, stems),
+            *(line for line in said.getvalue().splitlines() if CLIPPED not in line),
+        ]
+        return {"outcome": TAKEN, "why": "", "wrong": "; ".join(wrong)}
     except InputError as error:
         return {"outcome": LATE, "why": str(error), "wrong": _sentence_wrong(str(error))}
     except Exception as error:
@@ -178,8 +168,8 @@ def _try(content: bytes, model: object, outdir: Path, drawn: bool) -> dict:
 def _http_wrong(port: int, content: bytes, told: dict) -> str:
     """What is wrong with the server's answer to a song, of which is known what came of it in process."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANGS_SECONDS)
-    headers = {"Content-Type": FORM_TYPE, "Accept": "application/json"}
-    connection.request("POST", "/cgi-bin/upload.py", FORM + content + FORM_END, headers)
+    headers = {"Content-Type": Upload.content_type, "Accept": "application/json"}
+    connection.request("POST", "/cgi-bin/upload.py", Upload(content).body, headers)
     answer = connection.getresponse()
     said = json.loads(answer.read())
     connection.close()

@@ -1,5 +1,7 @@
 """Stems are as the mixture's file is, add up to it exactly, and are there whole or not at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -153,6 +155,15 @@ def test_samples_that_are_not_numbers_or_beyond_all_measure_are_refused(mixture,
         run(tmp_path / "song.wav", model)
     assert capfd.readouterr().err == ""
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_cannot_be_sought_in_is_separated_all_the_same(mixture, model):
+    path = mixture(nb_samples=1280, nb_channels=1, rate=8000, subtype="GSM610")
+    assert not soundfile.SoundFile(path).seekable()
+    stems = [read(stem)[0] for stem in run(path, model)]
+    assert (sum(stems) >> 16 == soundfile.read(path, dtype="int16", always_2d=True)[0]).all()
+    with pytest.raises(InputError):
+        run(path, model, replace(VOCALS, start=0.01))
 
 
 def test_integers_written_as_floats_add_up_too(mixture, model):

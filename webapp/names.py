@@ -7,13 +7,15 @@ from urllib.parse import quote
 from webapp.jobs import Job
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f"*/:<>?\\|\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
+RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³])\s*(\.|$)", re.IGNORECASE)  # devices to Windows
 LONGEST = 180  # bytes of a song's name in UTF-8; most systems take 255 for the whole
 
 
 def song(job: Job) -> str:
     """The song's name without its ending, as a part of a file's name."""
     name = UNSAFE.sub("_", PurePosixPath(job.name).stem).strip(" ._")
-    return name.encode()[:LONGEST].decode("utf-8", "ignore").rstrip(" .") or "song"
+    name = name.encode()[:LONGEST].decode("utf-8", "ignore").rstrip(" .") or "song"
+    return f"_{name}" if RESERVED.match(name) else name
 
 
 def stem(job: Job, name: str, ending: str) -> str:

@@ -17,8 +17,8 @@ FIELD = "filename"  # as the thesis's form calls it
 MAX_PARTS = 4
 MAX_HEAD_BYTES = 64 << 10  # of what stands before the file in the form, and of what stands after it
 UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)  # controls, and marks that turn text round
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)  # controls, ends of lines, and marks that turn text round
 
 
 def take_in(request: Request, visitor: str) -> Job:
