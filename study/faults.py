@@ -52,7 +52,7 @@ def _crashes(quick: bool) -> Iterator[tuple]:
 
 def _full_disk(quick: bool) -> Iterator[tuple]:
     """The real server, worker and separation on a small disk that is full at each moment."""
-    for row in _rows("study.full_disk", "24" if quick else "1"):
+    for row in _rows("study.full_disk", "24" if quick else "2"):
         yield row["what"], row["trials"], row["found"]
 
 

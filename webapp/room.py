@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import limits
+from webapp import jobs, limits
 from webapp.folders import DOWNLOADS, UPLOADS
 from webapp.limits import SPARE_DISK_BYTES
 from webapp.refusal import Refusal
@@ -18,8 +18,12 @@ RETRY_SECONDS = 600
 
 
 def check(nb_bytes: int) -> None:
-    """Raises Refusal (503) if `nb_bytes` more find no room on the disk, or in the songs' share of it."""
+    """Raises Refusal (503) if `nb_bytes` more find no room on the disk, or in the songs' share of it.
+
+    What the songs that wait or run will need is theirs already.
+    """
     disk = shutil.disk_usage(UPLOADS)
+    nb_bytes += promised()
     if disk.free < nb_bytes + SPARE_DISK_BYTES:
         raise _no_room()
     if used() + nb_bytes > disk.total * limits.in_force().max_disk_percent / 100:
@@ -35,6 +39,16 @@ def used() -> int:
             found = path.stat()
             sizes[found.st_dev, found.st_ino] = found.st_size
     return sum(sizes.values())
+
+
+def promised() -> int:
+    """How many bytes the stems will take of the songs that wait or run, at most."""
+    nb_bytes = 0
+    for job in jobs.everyone():
+        if job.state in ("queued", "running"):
+            with suppress(OSError):  # gone meanwhile
+                nb_bytes += int(job.stems_wanted) * job.source.stat().st_size
+    return nb_bytes
 
 
 @contextmanager

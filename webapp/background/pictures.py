@@ -4,6 +4,7 @@ Made once, beside the stems, by a process of its own: nothing else of the web si
 Each file is read once, in blocks, so that the memory does not grow with the song.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from webapp import jobs, locks
+from webapp import jobs, locks, logs
 from webapp.folders import DOWNLOADS
 from webapp.refusal import Refusal
 
@@ -24,6 +25,8 @@ LOWEST_HZ, HIGHEST_HZ = 40.0, 16000.0
 FLOOR_DB = -90.0  # what is as quiet, or quieter, becomes 0
 FRAMES_AT_ONCE = 64
 LOUDEST = 1e6  # times full scale: any louder, powers would be more than float32 holds
+
+log = logging.getLogger("pictures")
 
 
 def draw(job_id: str) -> None:
@@ -61,11 +64,15 @@ def _mono(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
 def _write(path: Path, picture: np.ndarray) -> None:
     """Replace the file at `path` atomically; a power cut leaves it whole or leaves none."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(picture.tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(picture.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # a full disk needs the room
+        raise
 
 
 class _Peaks:
@@ -145,11 +152,12 @@ def _band_bins(n_fft: int, sample_rate: int) -> np.ndarray:
 
 
 def main() -> None:
+    logs.configure()
     try:
         draw(sys.argv[1])
-    except (Refusal, OSError, soundfile.LibsndfileError):
+    except (Refusal, OSError, soundfile.LibsndfileError) as error:
         if (DOWNLOADS / sys.argv[1]).exists():  # else the job was deleted meanwhile: this goes first
-            raise
+            log.error("job %.8s stays without pictures: %s", sys.argv[1], error)
 
 
 if __name__ == "__main__":
