@@ -19,7 +19,7 @@ LENGTHS = (0, 1, 2, 100, 700, 2048, 9000)
 SHORT = 3  # samples, at rates at which more would be seconds
 NUMBERS = (0, 1, 2, 3, 7, 8, 16, 32, 64, 255, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF, 0x10000, 2**31 - 1, 2**31, 2**32 - 1)
 WAV_SUBTYPES = ("PCM_U8", "PCM_16", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
-WAV_SUBTYPES += ("IMA_ADPCM", "MS_ADPCM", "GSM610")
+IN_BLOCKS = ("IMA_ADPCM", "MS_ADPCM", "GSM610")  # of hundreds of samples, which at 1 Hz are minutes
 OTHERS = ("AIFF", "FLAC", "OGG", "MP3", "W64", "AU", "CAF", "IRCAM", "NIST", "VOC", "MAT5", "SDS")
 GUID = bytes.fromhex("000000001000800000aa00389b71")  # of KSDATAFORMAT_SUBTYPE, behind the format's tag
 STRANGE = (math.nan, math.inf, -math.inf, 1e38, -3e38, 1e-45, 1e10, 2.0, 0.0)
@@ -37,7 +37,9 @@ def _honest(rng: random.Random) -> bytes:
     while True:
         form = rng.choice(({"format": "WAV"}, {"format": "WAVEX"}, {"format": "RF64"}, {"endian": "BIG"}))
         try:
-            return _written(rng, rng.choice(RATES), rng.choice(CHANNELS), subtype=rng.choice(WAV_SUBTYPES), **form)
+            subtype = rng.choice(WAV_SUBTYPES + IN_BLOCKS)
+            rates = RATES[3:] if subtype in IN_BLOCKS else RATES
+            return _written(rng, rng.choice(rates), rng.choice(CHANNELS), subtype=subtype, **form)
         except (soundfile.LibsndfileError, ValueError):
             continue  # not that combination
 
