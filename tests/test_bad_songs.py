@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from study.bad_songs import KINDS
+from study.faults.bad_songs import KINDS
 from tests.conftest import PROJECT
 
 
@@ -13,7 +13,7 @@ def tried(home, nb_songs: int) -> list[dict]:
     """The rows of a short trial over `home`."""
     shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
     (home / "served").mkdir()
-    command = [sys.executable, "-m", "study.song_trial", str(nb_songs), "1"]
+    command = [sys.executable, "-m", "study.faults.song_trial", str(nb_songs), "1"]
     told = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     return json.loads(told.stdout)
 

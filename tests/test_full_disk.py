@@ -18,7 +18,7 @@ DISK = 4  # exit status
 def test_a_song_finds_its_end_or_its_sentence_on_a_full_disk(home):
     shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
     (home / "served").mkdir()
-    command = [sys.executable, "-m", "study.full_disk", "24"]
+    command = [sys.executable, "-m", "study.faults.full_disk", "24"]
     rows = json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
     if rows[0]["what"].startswith("not tried"):
         pytest.skip(rows[0]["what"])

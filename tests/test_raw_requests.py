@@ -18,7 +18,7 @@ def sent(home) -> list[dict]:
     """The rows of a short trial over `home`."""
     shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
     (home / "served").mkdir()
-    command = [sys.executable, "-m", "study.requests", "400", "1"]
+    command = [sys.executable, "-m", "study.faults.requests", "400", "1"]
     return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
 
 

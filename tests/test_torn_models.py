@@ -11,7 +11,7 @@ import pytest
 from openunmix_models import integrity
 from openunmix_models.errors import WeightsError
 from openunmix_models.network import load_model
-from study.torn_models import DEEDS
+from study.faults.torn_models import DEEDS
 from tests.conftest import PROJECT
 from tests.random_model import save_random_model
 
@@ -21,7 +21,7 @@ SETTINGS = {"sample_rate": 44100.0, "nfft": 4096, "nhop": 1024, "nb_channels": 2
 def tried(home: Path, nb_files: int) -> list[dict]:
     """The rows of a short trial over `home`."""
     shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "study.torn_models", str(nb_files), "1"]
+    command = [sys.executable, "-m", "study.faults.torn_models", str(nb_files), "1"]
     return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
 
 

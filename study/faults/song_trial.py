@@ -1,8 +1,8 @@
 """Bad songs through the upload and the separation, in processes that are watched.
 
-`python -m study.song_trial <songs> <seed>` in a copy of the project; prints the rows as JSON. Linux only. A song is
-refused in a sentence, by the upload or else by the separation; or its stems have its length, rate, channels and
-subtype, and add up to it. One of twenty is drawn too, and sent to a real server, which must say the same.
+`python -m study.faults.song_trial <songs> <seed>` in a copy of the project; prints the rows as JSON. Linux only. A
+song is refused in a sentence, by the upload or else by the separation; or its stems have its length, rate, channels
+and subtype, and add up to it. One of ten is drawn too, and sent to a real server, which must say the same.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ import numpy as np
 import soundfile
 
 from study import open_pages, serving
-from study.bad_songs import song
-from study.crashes import Upload
+from study.faults.bad_songs import song
+from study.faults.crashes import Upload
 from webapp import jobs, uploads
 from webapp.folders import DOWNLOADS, ROOT, UPLOADS
 from webapp.refusal import Refusal
@@ -37,7 +37,7 @@ NB_CHILDREN = 2
 SLOW_SECONDS = 20.0  # of the processor
 HANGS_SECONDS = 90.0  # until a child that says nothing is ended, on a machine that does other things too
 MOST_MEMORY = 2 << 30  # bytes
-MORE_OF = 20  # one of so many is drawn, and sent over HTTP
+MORE_OF = 10  # one of so many is drawn, and sent over HTTP
 TAKEN, REFUSED, LATE = "taken in and separated", "refused by the upload", "refused by the separation"
 CLIPPED = "went beyond full scale and was clipped."
 
@@ -74,7 +74,7 @@ def _watched(nb_songs: int, seed: int, port: int, which: int) -> list[dict]:
     """What the children told of every NB_CHILDRENth song from `which` on; after one that breaks comes another."""
     told, start = [], which
     while start < nb_songs:
-        command = [sys.executable, "-m", "study.song_trial", "child", *map(str, (start, nb_songs, seed, port))]
+        command = [sys.executable, "-m", "study.faults.song_trial", "child", *map(str, (start, nb_songs, seed, port))]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             lines = list(_lines(child))
         told += [json.loads(line) for line in lines]

@@ -1,7 +1,7 @@
 """Many at once at a real server, and slow ones: who is served, how soon, and what stays behind in the server.
 
-`python -m study.crowd <seconds> <songs>` in a copy of the project prints the rows as JSON: for so many seconds 200
-connections stay, and so many songs are sent and queued. Linux only.
+`python -m study.faults.crowd <seconds> <songs>` in a copy of the project prints the rows as JSON: for so many seconds
+200 connections stay, and so many songs are sent and queued. Linux only.
 """
 
 import http.client

@@ -1,8 +1,8 @@
 """A disk that is truly full, at each moment of a song's way: a real server, worker and separation over a small one.
 
-`python -m study.full_disk <every>` in a copy of the project; prints the rows as JSON. Linux only. The disk is a tmpfs
-in a namespace of its own, where a ballast leaves so many pages free, from none to more than enough, every `every`th
-number of them.
+`python -m study.faults.full_disk <every>` in a copy of the project; prints the rows as JSON. Linux only. The disk is
+a tmpfs in a namespace of its own, where a ballast leaves so many pages free, from none to more than enough, every
+`every`th number of them.
 """
 
 import http.client
@@ -53,7 +53,7 @@ def main() -> None:
     if why := _cannot_mount(alone):
         print(json.dumps([{"what": f"not tried: {why}", "trials": 0, "found": []}]))
     else:
-        subprocess.run([*alone, sys.executable, "-m", "study.full_disk", *sys.argv[1:], INSIDE], check=True)
+        subprocess.run([*alone, sys.executable, "-m", "study.faults.full_disk", *sys.argv[1:], INSIDE], check=True)
 
 
 def _cannot_mount(alone: list[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import soundfile
 
-from study.fuzz import spoiled
+from study.faults.fuzz import spoiled
 
 RATES = (1, 2, 100, 8000, 11025, 22050, 44100, 48000, 96000, 192_000, 768_000, 2**31 - 1)
 CHANNELS = (1, 2, 2, 3, 4, 6, 8, 9, 32)

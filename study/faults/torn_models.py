@@ -1,8 +1,8 @@
 """Files of a model that are torn, spoiled, missing, or something else: what the command says, and does not do.
 
-`python -m study.torn_models <files> <seed>` in a copy of the project; prints the rows as JSON. The command says one
-sentence and ends with the status of a damaged model or of a wrong argument, see openunmix_models/errors.py. Or it
-separates: then the stems add up, and those of damaged weights are the same as ever.
+`python -m study.faults.torn_models <files> <seed>` in a copy of the project; prints the rows as JSON. The command
+says one sentence and ends with the status of a damaged model or of a wrong argument, see openunmix_models/errors.py.
+Or it separates: then the stems add up, and those of damaged weights are the same as ever.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ import soundfile
 import torch
 
 from openunmix_models.__main__ import main as separate
-from study.fuzz import spoiled
-from study.song_trial import random_model
+from study.faults.fuzz import spoiled
+from study.faults.song_trial import random_model
 
 REFUSES = (2, 3)  # the exit statuses of InputError and WeightsError
 WEIGHTS, SETTINGS = "vocals.pth", "separator.json"

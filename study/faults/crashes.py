@@ -1,7 +1,7 @@
 """Every change that the web side makes on the disk, made to fail once, and once the moment of a kill -9 or power cut.
 
-`python -m study.crashes <every> [<pattern>]` in a copy of the project, whose uploads it replaces again and again; takes
-every `every`th fault of those whose words the pattern finds, and prints the rows as JSON. After each
+`python -m study.faults.crashes <every> [<pattern>]` in a copy of the project, whose uploads it replaces again and
+again; takes every `every`th fault of those whose words the pattern finds, and prints the rows as JSON. After each
 fault a new worker cleans up, and what must hold is checked.
 """
 
@@ -21,8 +21,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from study.hazard import EXIT_STATUS, STARTED, Hazard
-from study.power_cut import WORST
+from study.faults.hazard import EXIT_STATUS, STARTED, Hazard
+from study.faults.power_cut import WORST
 from webapp import jobs, locks, queue, songs, uploads
 from webapp.background import pictures, sweep, worker
 from webapp.folders import DOWNLOADS, ROOT, UPLOADS
@@ -141,7 +141,8 @@ def main() -> None:
             for number, at, deed in faults
             if (wrong := _try(doing, before, number, deed))
         ]
-        rows.append({"doing": name, "changes": len(seen["changes"]), "faults": len(faults), "found": found})
+        what = f"{name} ({len(seen['changes'])} changes on the disk)"
+        rows.append({"what": what, "trials": len(faults), "found": found})
     print(json.dumps(rows))
 
 

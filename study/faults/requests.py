@@ -1,8 +1,8 @@
 """Raw requests by the thousand at a real server: honest ones, hand-made ones, and both spoiled.
 
-`python -m study.requests <requests> <seed>` in a copy of the project; prints the rows as JSON. Linux only. Each gets an
-answer, or an end of its connection, in ANSWER_SECONDS; what is wrong is told with the request and its number, which
-with the same seed makes the same bytes.
+`python -m study.faults.requests <requests> <seed>` in a copy of the project; prints the rows as JSON. Linux only.
+Each gets an answer, or an end of its connection, in ANSWER_SECONDS; what is wrong is told with the request and its
+number, which with the same seed makes the same bytes.
 """
 
 import json
@@ -21,10 +21,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from study import open_pages, serving
-from study.crashes import SONG
-from study.crowd import grown
-from study.fuzz import spoiled
-from study.request_table import BY_SCRIPTS, DONE, HAND_MADE, SERVED, SMUGGLED, UPLOADED
+from study.faults.crashes import SONG
+from study.faults.crowd import grown
+from study.faults.fuzz import spoiled
+from study.faults.request_table import BY_SCRIPTS, DONE, HAND_MADE, SERVED, SMUGGLED, UPLOADED
 from webapp.serving.connection import SECURITY_HEADERS
 
 ANSWER_SECONDS = 10.0

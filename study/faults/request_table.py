@@ -1,7 +1,7 @@
 """Requests as bytes: honest ones for every route, and hand-made ones that would deceive a lesser server."""
 
-from study.crashes import BOUNDARY
-from study.fuzz import FORM
+from study.faults.crashes import BOUNDARY
+from study.faults.fuzz import FORM
 
 DONE, UPLOADED = b"d" * 32, b"e" * 32  # stand for jobs in these states
 HOST = b"Host: localhost\r\n"

@@ -1,7 +1,8 @@
 """Bad input in process: every parser of what comes from outside, with input that was honest and then was spoiled.
 
-`python -m study.fuzz <inputs> <seed>` in a copy of the project; prints the rows as JSON. A parser may refuse, in the
-way that it says; whatever else it raises, or takes more than SLOW_SECONDS for, is wrong, and told with its input.
+`python -m study.faults.fuzz <inputs> <seed>` in a copy of the project; prints the rows as JSON. A parser may refuse,
+in the way that it says; whatever else it raises, or takes more than SLOW_SECONDS for, is wrong, and told with its
+input.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from http.client import HTTPException, parse_headers
 from pathlib import Path
 from types import SimpleNamespace
 
-from study.crashes import BOUNDARY, SONG
+from study.faults.crashes import BOUNDARY, SONG
 from webapp import jobs, names, script, sounds, uploads, visitors, words
 from webapp.metadata import flac, id3, tagging, tags
 from webapp.refusal import Refusal
