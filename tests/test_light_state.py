@@ -8,9 +8,10 @@ import threading
 import pytest
 
 from tests.conftest import PROJECT
-from webapp import jobs
+from webapp import admission, catalogue, jobs
+from webapp.catalogue import Catalogue
 from webapp.forecast import Forecast
-from webapp.jobs import Catalogue, Job
+from webapp.jobs import Job
 from webapp.serving.head import HeadReader
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n"
@@ -19,9 +20,10 @@ HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n"
 @pytest.fixture
 def uploads(tmp_path, monkeypatch):
     """A folder of uploads of this test's own."""
-    monkeypatch.setattr(jobs, "UPLOADS", tmp_path)
     monkeypatch.setattr(jobs, "DOWNLOADS", tmp_path / "downloads")
-    monkeypatch.setattr(jobs, "CHANGES", tmp_path / ".changes")
+    for module in (jobs, catalogue, admission):
+        monkeypatch.setattr(module, "UPLOADS", tmp_path)
+        monkeypatch.setattr(module, "CHANGES", tmp_path / ".changes")
     return tmp_path
 
 
@@ -36,33 +38,33 @@ def reads(monkeypatch):
 def admitted(number: int) -> Job:
     folder = jobs.UPLOADS / f"{number:032x}"
     folder.mkdir()
-    return jobs.admit(folder, name=f"{number}.wav", seconds=1.0, cut_off=False)
+    return admission.admit(folder, name=f"{number}.wav", seconds=1.0, cut_off=False)
 
 
 def test_a_state_is_read_once_and_again_only_when_it_changes(uploads, reads):
     ids = {admitted(number).id for number in range(5)}
-    catalogue = Catalogue()
+    known = Catalogue()
     for _ in range(10):
-        assert {job.id for job in catalogue.everyone()} == ids
+        assert {job.id for job in known.everyone()} == ids
     assert sorted(reads) == sorted(ids)
     with jobs.changing(min(ids)) as job:
         job.state = "queued"
     del reads[:]
-    assert sorted(job.state for job in catalogue.everyone()) == ["queued"] + 4 * ["uploaded"]
+    assert sorted(job.state for job in known.everyone()) == ["queued"] + 4 * ["uploaded"]
     assert reads == [min(ids)]
 
 
 def test_every_change_is_seen_at_once_however_quickly_they_come(uploads):
-    job_id, catalogue = admitted(1).id, Catalogue()
+    job_id, known = admitted(1).id, Catalogue()
     for number in range(100):
         with jobs.changing(job_id) as job:
             job.attempts = number
-        assert [job.attempts for job in catalogue.everyone()] == [number]
+        assert [job.attempts for job in known.everyone()] == [number]
 
 
 def test_what_another_process_changes_is_seen(uploads):
-    job_id, catalogue = admitted(1).id, Catalogue()
-    assert [job.name for job in catalogue.everyone()] == ["1.wav"]
+    job_id, known = admitted(1).id, Catalogue()
+    assert [job.name for job in known.everyone()] == ["1.wav"]
     change = """
 import sys, pathlib
 from webapp import jobs
@@ -72,18 +74,18 @@ with jobs.changing(sys.argv[2]) as job:
     job.name = "another.wav"
 """
     subprocess.run([sys.executable, "-c", change, str(uploads), job_id], cwd=PROJECT, check=True)
-    assert [job.name for job in catalogue.everyone()] == ["another.wav"]
+    assert [job.name for job in known.everyone()] == ["another.wav"]
     jobs.delete(job_id)
-    assert catalogue.everyone() == ()
+    assert known.everyone() == ()
 
 
 def test_a_change_whose_writer_was_killed_before_it_could_tell_is_seen_later(uploads, monkeypatch):
-    job, catalogue = admitted(1), Catalogue()
-    catalogue.everyone()
+    job, known = admitted(1), Catalogue()
+    known.everyone()
     job.state = "queued"
     jobs.save(job)
-    monkeypatch.setattr(jobs, "RESCAN_SECONDS", 0.0)
-    assert [job.state for job in catalogue.everyone()] == ["queued"]
+    monkeypatch.setattr(catalogue, "RESCAN_SECONDS", 0.0)
+    assert [job.state for job in known.everyone()] == ["queued"]
 
 
 def test_open_pages_start_no_script(quick_home, serve):

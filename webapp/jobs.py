@@ -6,9 +6,7 @@ uploaded → queued → running → done | failed | cancelled. There is no other
 import json
 import os
 import re
-import secrets
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import engines, limits, locks
+from webapp import engines, locks
 from webapp.engine import Engine
 from webapp.engines import DEFAULT_ENGINE, DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
 from webapp.folders import CHANGES, DOWNLOADS, UPLOADS
@@ -25,8 +23,6 @@ from webapp.words import say
 
 SOURCE = "song.wav"  # the file as it was sent, in its job's folder
 ID = re.compile(r"[0-9a-f]{32}")
-
-RESCAN_SECONDS = 5.0
 
 
 @dataclass
@@ -135,86 +131,6 @@ def changing(job_id: str) -> Iterator[Job]:
         job = load(job_id)
         yield job
         save(job)
-
-
-@contextmanager
-def incoming() -> Iterator[Path]:
-    """A new job's folder, for a file that is being sent; it goes away if the block raises."""
-    folder = UPLOADS / secrets.token_hex(16)
-    folder.mkdir(mode=0o700)
-    lock = locks.acquire(folder / ".incoming")
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        os.close(lock)
-
-
-def admit(folder: Path, **about: object) -> Job:
-    """Make the checked file in an incoming folder a job, `about` its fields: from here on it is not lost.
-
-    Raises Refusal (429) if its visitor has too many.
-    """
-    job = Job(id=folder.name, state="uploaded", created=time.time(), **about)
-    with locks.exclusive(CHANGES):
-        check_number(job.visitor, job.address)
-        save(job)
-        sync(UPLOADS)
-    return job
-
-
-def check_number(visitor: str, address: str) -> None:
-    """Raises Refusal (429) if this visitor, or this address, has as many songs waiting here as anybody may."""
-    if not (visitor or address):
-        return
-    most = limits.in_force().max_songs
-    waiting = [job for job in everyone() if job.state in ("uploaded", "queued", "running")]
-    if sum(job.visitor == visitor != "" or job.address == address != "" for job in waiting) >= most:
-        sentence = say(
-            "{number} songs of yours wait here already. Please wait until one is separated, or delete one.", number=most
-        )
-        raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, sentence, {"Retry-After": "60"})
-
-
-class Catalogue:
-    """All jobs as they stood when something last changed; only what is new is read, and many threads may ask."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seen = (0, -float("inf"))  # the time of the last change, and of the last look at the folders
-        self._known: dict[str, tuple[tuple, Job]] = {}  # job's id → what told its state's file from others, the job
-        self._everyone: tuple[Job, ...] = ()
-
-    def everyone(self) -> tuple[Job, ...]:
-        """All jobs, in no order, to be read and not to be changed."""
-        with self._lock:
-            if self._something_changed():
-                self._known = dict(self._look())
-                self._everyone = tuple(job for _, job in self._known.values())
-            return self._everyone
-
-    def _something_changed(self) -> bool:
-        """Whether a state changed since the last look; one whose writer was killed is seen after RESCAN_SECONDS."""
-        changed = CHANGES.stat().st_mtime_ns if CHANGES.exists() else 0
-        now = time.monotonic()
-        if changed == self._seen[0] and now - self._seen[1] < RESCAN_SECONDS:
-            return False
-        self._seen = (changed, now)
-        return True
-
-    def _look(self) -> Iterator[tuple[str, tuple[tuple, Job]]]:
-        for entry in os.scandir(UPLOADS):
-            if ID.fullmatch(entry.name):
-                with suppress(OSError, Refusal):  # still coming in, or just gone
-                    found = (UPLOADS / entry.name / "state.json").stat()
-                    mark = (found.st_mtime_ns, found.st_ino, found.st_size)
-                    known = self._known.get(entry.name)
-                    yield entry.name, known if known and known[0] == mark else (mark, load(entry.name))
-
-
-everyone = Catalogue().everyone
 
 
 def delete(job_id: str) -> Job:

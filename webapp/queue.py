@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from webapp import engines, jobs, room, sounds
+from webapp import catalogue, engines, jobs, room, sounds
 from webapp.engine import NOTHING_YET, Progress
 from webapp.engines import DEFAULT_FORMAT, DEFAULT_MODEL, TWO_STEMS
 from webapp.forecast import Forecast
@@ -42,7 +42,7 @@ def enqueue(job_id: str, model: str = "", stems: str = "", format: str = "") -> 
             job.state, job.attempts, job.error, job.note, job.note_values = "queued", 0, "", "", {}
             job.engine, job.model = choice.engine, choice.name
             job.stems_wanted, job.format = stems or TWO_STEMS, format or DEFAULT_FORMAT
-            job.queue_number = 1 + max(other.queue_number for other in jobs.everyone())
+            job.queue_number = 1 + max(other.queue_number for other in catalogue.everyone())
     return job
 
 
@@ -92,7 +92,7 @@ def end_of_log(job: Job) -> str:
 def _forecast() -> Forecast:
     """The forecast over all jobs as they stand now, made again only when one of them has changed."""
     global _last_forecast
-    forecast, everyone = _last_forecast, jobs.everyone()
+    forecast, everyone = _last_forecast, catalogue.everyone()
     if forecast.everyone is not everyone:
         forecast = _last_forecast = Forecast(everyone)
     return forecast

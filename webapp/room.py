@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import jobs, limits
+from webapp import catalogue, limits
 from webapp.folders import DOWNLOADS, UPLOADS
 from webapp.limits import SPARE_DISK_BYTES
 from webapp.refusal import Refusal
@@ -44,7 +44,7 @@ def used() -> int:
 def promised() -> int:
     """How many bytes the stems will take of the songs that wait or run, at most."""
     nb_bytes = 0
-    for job in jobs.everyone():
+    for job in catalogue.everyone():
         if job.state in ("queued", "running"):
             with suppress(OSError):  # gone meanwhile
                 nb_bytes += int(job.stems_wanted) * job.source.stat().st_size

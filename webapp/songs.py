@@ -5,7 +5,7 @@ import shutil
 from http import HTTPStatus
 from pathlib import Path
 
-from webapp import jobs, queue, room
+from webapp import admission, catalogue, jobs, queue, room
 from webapp.jobs import Job
 from webapp.refusal import Refusal
 from webapp.words import say
@@ -15,7 +15,7 @@ def own(visitor: str) -> list[Job]:
     """The visitor's jobs, newest first. Jobs that are nobody's ("") are shown to no one."""
     if not visitor:
         return []
-    mine = [job for job in jobs.everyone() if job.visitor == visitor and job.state != "cancelled"]
+    mine = [job for job in catalogue.everyone() if job.visitor == visitor and job.state != "cancelled"]
     return sorted(mine, key=lambda job: job.created, reverse=True)
 
 
@@ -51,10 +51,10 @@ def separate_again(job_id: str, visitor: str, address: str, model: str, stems: s
 def _over_the_same_source(job: Job, visitor: str, address: str) -> Job:
     if job.state == "cancelled":
         raise jobs.no_such_job()
-    with jobs.incoming() as folder:
+    with admission.incoming() as folder:
         _share(job, folder / jobs.SOURCE)
         about = {"name": job.name, "seconds": job.seconds, "cut_off": job.cut_off}
-        return jobs.admit(folder, **about, visitor=visitor, address=address, again_of=_first(job))
+        return admission.admit(folder, **about, visitor=visitor, address=address, again_of=_first(job))
 
 
 def _share(job: Job, path: Path) -> None:

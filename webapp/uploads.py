@@ -7,7 +7,7 @@ from pathlib import Path
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from webapp import jobs, room, sounds, visitors
+from webapp import admission, jobs, room, sounds, visitors
 from webapp.jobs import Job
 from webapp.refusal import Refusal
 from webapp.script import Request
@@ -27,14 +27,14 @@ def take_in(request: Request, visitor: str) -> Job:
     Raises Refusal (400, 408, 413, 429, 503).
     """
     address = visitors.network(request.address)
-    jobs.check_number(visitor, address)
+    admission.check_number(visitor, address)
     room.check(request.content_length)
-    with jobs.incoming() as folder:
+    with admission.incoming() as folder:
         path = folder / jobs.SOURCE
         name = _store(request, path)
         sound = sounds.check(path)
         about = {"name": name, "seconds": sound.seconds, "cut_off": sound.cut_off}
-        return jobs.admit(folder, **about, visitor=visitor, address=address)
+        return admission.admit(folder, **about, visitor=visitor, address=address)
 
 
 def shown_name(raw_name: str) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from study.faults.hazard import EXIT_STATUS, STARTED, Hazard
 from study.faults.power_cut import WORST
-from webapp import jobs, locks, queue, songs, uploads
+from webapp import catalogue, jobs, locks, queue, songs, uploads
 from webapp.background import pictures, sweep, worker
 from webapp.folders import DOWNLOADS, ROOT, UPLOADS
 from webapp.metadata import tagging
@@ -158,7 +158,7 @@ def _faults(doing: str, changes: list[str], wanted: re.Pattern) -> Iterator[tupl
 def _prepare() -> None:
     """Let everything take moments that takes minutes, and let the double separate."""
     logging.disable()
-    worker.POLL_SECONDS = worker.RETRY_SECONDS = worker.RESCAN_SECONDS = jobs.RESCAN_SECONDS = 0.005
+    worker.POLL_SECONDS = worker.RETRY_SECONDS = catalogue.RESCAN_SECONDS = 0.005
     sweep.GRACE_SECONDS = -1.0
     worker.Painter = _NoPainter
     jobs.Job.command = _command
@@ -270,7 +270,7 @@ def _run_worker() -> None:
 
 
 def _unsettled() -> list[str]:
-    return [job.state for job in jobs.everyone() if job.state in ("queued", "running", "cancelled")]
+    return [job.state for job in catalogue.everyone() if job.state in ("queued", "running", "cancelled")]
 
 
 def _wrongs(before: dict, promised: dict) -> Iterator[str]:

@@ -6,7 +6,7 @@ import shutil
 import time
 from contextlib import suppress
 
-from webapp import jobs, locks
+from webapp import catalogue, jobs, locks
 from webapp.folders import DOWNLOADS, UPLOADS
 from webapp.jobs import Job
 from webapp.refusal import Refusal
@@ -20,7 +20,7 @@ log = logging.getLogger("worker")
 def sweep(keep_seconds: float) -> None:
     """Delete jobs not used for `keep_seconds` that neither wait nor run, and folders that are no job's."""
     now = time.time()
-    for job in jobs.everyone():
+    for job in catalogue.everyone():
         with suppress(OSError, Refusal):  # gone meanwhile
             _count_future_as_now(job, now)
             if jobs.is_expired(job, keep_seconds) and jobs.expire(job.id, keep_seconds):
@@ -38,7 +38,7 @@ def _count_future_as_now(job: Job, now: float) -> None:
 
 def _sweep_jobless_uploads(now: float, keep_seconds: float) -> None:
     """Folders whose file never came in whole, and, after their time, those whose state cannot be read."""
-    known = {job.id for job in jobs.everyone()}
+    known = {job.id for job in catalogue.everyone()}
     for folder in UPLOADS.iterdir():
         if folder.name in known or not jobs.ID.fullmatch(folder.name):
             continue

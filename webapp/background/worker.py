@@ -10,11 +10,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from webapp import jobs, limits, locks, logs, queue
+from webapp import catalogue, jobs, limits, locks, logs, queue
 from webapp.background import separation, sweep, tally
 from webapp.background.journal import Journal
 from webapp.background.painter import Painter
@@ -27,9 +27,7 @@ from webapp.refusal import Refusal
 from webapp.words import later
 
 POLL_SECONDS = 0.05
-RESCAN_SECONDS = 5.0
 RETRY_SECONDS = 1.0
-NEVER = (0, -float("inf"))
 
 log = logging.getLogger("worker")
 
@@ -43,9 +41,9 @@ class Worker:
         self.job_seconds = limits.in_force().max_job_hours * 3600
         self.running: dict[str, Separation] = {}
         self.painter = Painter()
-        self.journal = Journal(jobs.everyone())
+        self.journal = Journal(catalogue.everyone())
         self.unavailable: dict[str, float] = {}  # model → when it could not be had, monotonic s
-        self.seen = NEVER  # the time of the last change, and of the last look at the jobs
+        self.seen: Sequence[Job] | None = None  # all jobs, when they were last looked at
         self.swept = -float("inf")
         self.trouble: OSError | None = None  # the step's last
 
@@ -70,8 +68,9 @@ class Worker:
             self._attempt(self._give_up, hung)
         for starting in [one for one in self.running.values() if not one.has_begun]:
             self._attempt(_note_beginning, starting)
-        if self._something_changed():
-            self._look()
+        if (everyone := catalogue.everyone()) is not self.seen:
+            self.seen = everyone
+            self._look(everyone)
         self.painter.step()
         if time.monotonic() - self.swept > sweep.INTERVAL_SECONDS:
             self.swept = time.monotonic()
@@ -84,27 +83,17 @@ class Worker:
         try:
             return deed(*values)
         except OSError as error:
-            self.trouble, self.seen = error, NEVER
+            self.trouble, self.seen = error, None
             return None
 
-    def _something_changed(self) -> bool:
-        """Whether a job's state changed since the last look, or the last look was long ago."""
-        changed = jobs.CHANGES.stat().st_mtime_ns if jobs.CHANGES.exists() else 0
-        now = time.monotonic()
-        if changed == self.seen[0] and now - self.seen[1] < RESCAN_SECONDS:
-            return False
-        self.seen = (changed, now)
-        return True
-
-    def _look(self) -> None:
-        everyone = jobs.everyone()
+    def _look(self, everyone: Sequence[Job]) -> None:
         self.painter.look(everyone)
         self.journal.look(everyone)
         for job in everyone:
             if job.state == "cancelled":
                 self._attempt(self._cancel, job)
             elif job.state == "running" and job.id not in self.running and not self._attempt(_recover, job):
-                self.seen = NEVER
+                self.seen = None
         for job in queue.waiting():
             if len(self.running) >= self.nb_workers:
                 break

@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from http import HTTPStatus
 
-from webapp import jobs, locks, room
+from webapp import catalogue, locks, room
 from webapp.background import tally
 from webapp.folders import DOWNLOADS, UPLOADS, WORKER_LOCK
 from webapp.html.pages import JSON, json_body
@@ -29,7 +29,7 @@ def health() -> tuple[HTTPStatus, str, bytes]:
 
 def metrics() -> tuple[HTTPStatus, str, bytes]:
     """What can be counted, in Prometheus's text format: the status, the content type and the body."""
-    states = Counter(job.state for job in jobs.everyone())
+    states = Counter(job.state for job in catalogue.everyone())
     lines = [
         *_metric("jobs", "gauge", "Jobs by state.", {f'{{state="{state}"}}': states[state] for state in STATES}),
         *_metric("queue_length", "gauge", "Jobs that wait for their turn.", {"": states["queued"]}),
