@@ -10,6 +10,7 @@ import pytest
 from tests import waves
 from tests.test_bad_input import END, SONG, open_post, part
 from tests.test_crowd import crowd, form_head
+from webapp.serving.connection import SECURITY_HEADERS
 from webapp.serving.places import Places
 
 LONG_SONG = waves.wave(bytes(16 << 20))  # more than the system keeps for a reader who is slow
@@ -75,6 +76,8 @@ def test_beyond_the_requests_in_progress_one_is_told_so_and_served_later(limited
         while (reply := client.get("/")).status != 503:  # a head may come a moment later than its connection
             assert time.monotonic() < deadline
         assert reply.headers["Retry-After"] == "5"
+        assert reply.body == b"Too many people are here at the moment. Please try again in a few seconds."
+        assert {**reply.headers}.items() >= SECURITY_HEADERS.items()
     assert_served_soon(client)
 
 

@@ -10,11 +10,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 
 from webapp.limits import MAX_CONNECTIONS, MAX_UPLOADS_A_MINUTE
+from webapp.serving.connection import SECURITY_HEADERS
 from webapp.serving.places import Places
 from webapp.serving.rates import Rate
 from webapp.words import later
 
-FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+FULL = "Too many people are here at the moment. Please try again in a few seconds."
+FULL_HEADERS = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Length": str(len(FULL)),
+    "Retry-After": "5",
+    "Connection": "close",
+    **SECURITY_HEADERS,
+}
+FULL_HEAD = "".join(f"{name}: {value}\r\n" for name, value in FULL_HEADERS.items())
 TOO_MANY_UPLOADS = later("Too many songs came from your address in the last minute. Please try again in a minute.")
 
 log = logging.getLogger("server")
@@ -55,7 +64,7 @@ class Server(ThreadingHTTPServer):
         """Say so at once, without a thread: nobody waits for it."""
         with contextlib.suppress(OSError):
             request.setblocking(False)
-            request.send(FULL)
+            request.send(f"HTTP/1.1 503 Service Unavailable\r\n{FULL_HEAD}\r\n{FULL}".encode("ascii"))
             request.recv(1 << 16)  # closing on what was not read could take the answer away (RFC 9112, 9.6)
         self.shutdown_request(request)
 
