@@ -1,5 +1,6 @@
 """A real server on a free port, over a copy of the project in a folder of its own, and sounds to send to it."""
 
+import json
 import os
 import shutil
 import socket
@@ -115,6 +116,21 @@ def limited(serve, home):
         return serve().client()
 
     return start
+
+
+@pytest.fixture
+def trial(home):
+    """Run a module of `study.faults` over `home`, in which a test may put a fault before; its rows."""
+    if sys.platform != "linux":
+        pytest.skip("these trials are for Linux")
+    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
+    (home / "served").mkdir()
+
+    def run(module: str, *arguments: object) -> list[dict]:
+        command = [sys.executable, "-m", f"study.faults.{module}", *map(str, arguments)]
+        return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
+
+    return run
 
 
 @pytest.fixture

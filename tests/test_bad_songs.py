@@ -1,30 +1,17 @@
 """Some hundred bad songs through the upload and the separation; the long run takes ten thousand."""
 
 import json
-import shutil
-import subprocess
-import sys
 
 from study.faults.bad_songs import KINDS
-from tests.conftest import PROJECT
 
 
-def tried(home, nb_songs: int) -> list[dict]:
-    """The rows of a short trial over `home`."""
-    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "served").mkdir()
-    command = [sys.executable, "-m", "study.faults.song_trial", str(nb_songs), "1"]
-    told = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    return json.loads(told.stdout)
-
-
-def test_a_bad_song_is_refused_or_separated(home):
-    rows = tried(home, 240)
+def test_a_bad_song_is_refused_or_separated(trial):
+    rows = trial("song_trial", 240, 1)
     assert (len(rows), sum(row["trials"] for row in rows)) == (len(KINDS), 240)
     assert [(row["what"], row["found"][0]) for row in rows if row["found"]] == []
 
 
-def test_a_separation_that_breaks_is_found(home):
+def test_a_separation_that_breaks_is_found(home, trial):
     """One that ends its process, and one whose stems do not add up; the others are tried all the same."""
     code = home / "openunmix_models" / "separation.py"
     broken = "    if mixture.nb_channels == 6:\n        __import__('os')._exit(3)\n    encoding = encoding_for("
@@ -33,7 +20,7 @@ def test_a_separation_that_breaks_is_found(home):
         .replace("    encoding = encoding_for(", broken)
         .replace("return encoding.clip(residual)\n", "return encoding.clip(residual) // 2\n")
     )
-    rows = tried(home, 60)
+    rows = trial("song_trial", 60, 1)
     assert sum(row["trials"] for row in rows) == 60
     found = json.dumps([row["found"] for row in rows])
     assert "ends its process with 3" in found

@@ -18,19 +18,8 @@ from webapp.metadata import tags
 fcntl = pytest.importorskip("fcntl")
 
 
-@pytest.fixture
-def studied(home):
-    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
-    return home
-
-
-def crashes(home, every: int, wanted: str = "") -> list[dict]:
-    command = [sys.executable, "-m", "study.faults.crashes", str(every), wanted]
-    return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
-
-
-def test_nothing_acknowledged_is_lost_whatever_fails(studied):
-    rows = crashes(studied, 24)
+def test_nothing_acknowledged_is_lost_whatever_fails(trial):
+    rows = trial("crashes", 24)
     assert sum(row["trials"] for row in rows) > 30
     assert [row["found"] for row in rows if row["found"]] == []
 
@@ -53,12 +42,12 @@ def test_nothing_acknowledged_is_lost_whatever_fails(studied):
         ("background/separation", "kill_group(int(running_lock.read_bytes()))", "pass", "started: kill", "not settled"),
     ],
 )
-def test_what_would_be_lost_is_found(studied, module, line, instead, at, wrong):
+def test_what_would_be_lost_is_found(home, trial, module, line, instead, at, wrong):
     """The same with a fault put into the code: else the test above would prove nothing."""
-    path = studied / "webapp" / f"{module}.py"
+    path = home / "webapp" / f"{module}.py"
     assert path.read_text().count(line) == 1
     path.write_text(path.read_text().replace(line, instead))
-    assert wrong in json.dumps(crashes(studied, 1, at))
+    assert wrong in json.dumps(trial("crashes", 1, at))
 
 
 def test_a_folder_that_cannot_be_written_keeps_no_other_song_waiting(quick_home, serve):

@@ -1,7 +1,5 @@
 """A disk that is full at some moments of a song's way, and an engine whose log finds no room."""
 
-import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +12,8 @@ from tests.conftest import PROJECT
 DISK = 4  # exit status
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk, as Linux lets it")
-def test_a_song_finds_its_end_or_its_sentence_on_a_full_disk(home):
-    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "served").mkdir()
-    command = [sys.executable, "-m", "study.faults.full_disk", "24"]
-    rows = json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
+def test_a_song_finds_its_end_or_its_sentence_on_a_full_disk(trial):
+    rows = trial("full_disk", 24)
     if rows[0]["what"].startswith("not tried"):
         pytest.skip(rows[0]["what"])
     assert [row["found"] for row in rows if row["found"]] == []

@@ -1,37 +1,25 @@
 """Some hundred raw requests, honest, hand-made and spoiled; the long run sends twenty thousand. And what it found."""
 
 import json
-import shutil
-import subprocess
-import sys
 
 import pytest
 
 from tests.client import parse
-from tests.conftest import PROJECT
 from webapp.serving.connection import SECURITY_HEADERS
 
 URLENCODED = "application/x-www-form-urlencoded"
 
 
-def sent(home) -> list[dict]:
-    """The rows of a short trial over `home`."""
-    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "served").mkdir()
-    command = [sys.executable, "-m", "study.faults.requests", "400", "1"]
-    return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
-
-
-def test_no_request_breaks_the_server(home):
-    rows = sent(home)
+def test_no_request_breaks_the_server(trial):
+    rows = trial("requests", 400, 1)
     assert sum(row["trials"] for row in rows) > 400
     assert [(row["what"], row["found"][0]) for row in rows if row["found"]] == []
 
 
-def test_a_server_that_breaks_is_found(home):
+def test_a_server_that_breaks_is_found(home, trial):
     connection = home / "webapp" / "serving" / "connection.py"
     connection.write_text(connection.read_text().replace("default_request_version", "another_version"))
-    assert "without a head" in json.dumps(sent(home))
+    assert "without a head" in json.dumps(trial("requests", 400, 1))
 
 
 @pytest.mark.parametrize(

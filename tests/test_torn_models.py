@@ -1,7 +1,6 @@
 """A model's files torn, spoiled, or something else: told in one sentence, with the status of damaged weights."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,23 +17,16 @@ from tests.random_model import save_random_model
 SETTINGS = {"sample_rate": 44100.0, "nfft": 4096, "nhop": 1024, "nb_channels": 2}
 
 
-def tried(home: Path, nb_files: int) -> list[dict]:
-    """The rows of a short trial over `home`."""
-    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "study.faults.torn_models", str(nb_files), "1"]
-    return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
-
-
-def test_a_damaged_model_is_told_in_a_sentence(home):
-    rows = tried(home, 10 * len(DEEDS))
+def test_a_damaged_model_is_told_in_a_sentence(trial):
+    rows = trial("torn_models", 10 * len(DEEDS), 1)
     assert [row["trials"] for row in rows] == [10] * len(DEEDS)
     assert [(row["what"], row["found"][0]) for row in rows if row["found"]] == []
 
 
-def test_damage_that_nobody_sees_is_found(home):
+def test_damage_that_nobody_sees_is_found(home, trial):
     network = home / "openunmix_models" / "network.py"
     network.write_text(network.read_text().replace("if not is_whole(path)", "if False"))
-    assert "separates otherwise, and says nothing" in json.dumps(tried(home, 10 * len(DEEDS)))
+    assert "separates otherwise, and says nothing" in json.dumps(trial("torn_models", 10 * len(DEEDS), 1))
 
 
 @pytest.fixture
