@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Published:
     hidden_size: int
     nb_bytes: int  # of one target, about
     files: Mapping[str, str]
+    sha256: Mapping[str, str] = field(default_factory=dict)  # by target, whole, in hexadecimal, where it is known
 
 
 # Addresses and hashes are those of openunmix 1.3.0, `openunmix/__init__.py`; n_fft and the like are the same for all.
@@ -55,6 +56,13 @@ PUBLISHED = {
             "drums": "drums-9619578f.pth",
             "bass": "bass-8d85a5bd.pth",
             "other": "other-b52fbbf7.pth",
+        },
+        # As a project that fetched them states them, others alike for vocals and drums; all begin as the names say.
+        sha256={
+            "vocals": "b62c91cedbc7a066f1778ead5b5cecb377aa3a46a31af1cce7c5c8769339d083",
+            "drums": "9619578f885c54737cb0234f9f9a4a679ee4f31438fd77fd1dbe02bb16c2da0a",
+            "bass": "8d85a5bd3f996a8867fca0e8442e077e5a3f5ec747a6112742452a8f347b39c8",
+            "other": "b52fbbf76479e752bd72e02304c602ac7802aa5bfbfb9cd12054b2695d5093ab",
         },
     ),
     "umxl": Published(
@@ -224,7 +232,7 @@ def _fetch_weights(folder: Path, published: Published, targets: Sequence[str]) -
     with tqdm(desc=f"fetching {folder.name}", total=total, unit="B", unit_scale=True, mininterval=0.2) as bar:
         for nb_left, target in zip(reversed(range(len(targets))), targets, strict=True):
             name = published.files[target]
-            digits = name.removesuffix(".pth").rpartition("-")[2]
+            digits = published.sha256.get(target) or name.removesuffix(".pth").rpartition("-")[2]
             progress = partial(_advance, bar, bar.n, nb_left * published.nb_bytes)
             download(f"{published.record}/files/{name}", folder / name, digits, progress)
 

@@ -134,6 +134,16 @@ def test_wrong_bytes_are_not_kept(folder, server, begun):
     assert not list(folder.glob("vocals*.p*"))
 
 
+def test_the_whole_hash_is_checked_where_it_is_known(folder, server, monkeypatch):
+    """Other bytes may have the first digits in common."""
+    known = replace(weights.PUBLISHED["tiny"], sha256={"vocals": DIGITS.ljust(64, "0")})
+    monkeypatch.setitem(weights.PUBLISHED, "tiny", known)
+    with pytest.raises(WeightsError, match=r"\.pth came damaged"):
+        weights.have_weights(folder, ["vocals"])
+    assert not list(folder.glob("vocals*.p*"))
+    weights.have_weights(folder, ["drums"])
+
+
 def test_a_part_longer_than_the_file_is_not_kept(folder, server):
     folder.mkdir()
     (folder / f"vocals-{DIGITS}.pth.part").write_bytes(WEIGHTS + b"!")
@@ -251,7 +261,11 @@ def test_published_files_carry_their_hash_and_umxl_its_licence():
         assert set(model.files) == {"vocals", "drums", "bass", "other"}
         for target, name in model.files.items():
             assert name.startswith(f"{target}-")
-            assert len(bytes.fromhex(name.removesuffix(".pth").rpartition("-")[2])) == 4
+            digits = name.removesuffix(".pth").rpartition("-")[2]
+            assert len(bytes.fromhex(digits)) == 4
+            whole = model.sha256.get(target, digits.ljust(64, "0"))
+            assert whole.startswith(digits)
+            assert len(bytes.fromhex(whole)) == 32
     assert "not for commercial use" in weights.PUBLISHED["umxl"].licence
 
 
