@@ -95,3 +95,15 @@ def test_a_form_that_comes_in_pieces_is_taken(client):
             time.sleep(0.005)
         answer = http.client.parse_headers(io.BytesIO(connection.recv(65536).partition(b"\r\n")[2]))
     assert answer["Location"] == "/"
+
+
+def test_a_crowd_is_served_and_leaves_nothing_behind(home, trial):
+    """The study's, but smaller: state pages, ranges and songs at once, slow ones, idle ones, songs that are queued."""
+    script = home / "study" / "faults" / "crowd.py"
+    small = script.read_text().replace("NB_SENDERS = 120, 50, 30", "NB_SENDERS = 30, 10, 6")
+    small = small.replace("NB_SLOW = 300", "NB_SLOW = 100")
+    assert small.count("= 30, 10, 6") == small.count("NB_SLOW = 100") == 1
+    script.write_text(small)
+    rows = trial("crowd", 3, 5)
+    assert [(row["what"], row["found"][0]) for row in rows if row["found"]] == []
+    assert sum(row["trials"] for row in rows) > 300

@@ -61,7 +61,7 @@ def _rows(told: list[dict]) -> list[dict]:
         these = [one for one in told if one["kind"] == kind]
         counts = Counter(one["outcome"] for one in these)
         why = Counter(one["why"] for one in these if one["outcome"] == LATE)
-        what = f"songs, {kind}: {counts[TAKEN]} separated, {counts[REFUSED]} refused at once, {counts[LATE]} later"
+        what = f"{kind}: {counts[TAKEN]} separated, {counts[REFUSED]} refused at once, {counts[LATE]} later"
         found = [{"number": one["number"], "wrong": one["wrong"]} for one in these if one["wrong"]]
         rows.append({"what": what, "trials": len(these), "found": found[:20], "late": dict(why)})
     return rows

@@ -55,7 +55,7 @@ class _Trial:
             shutil.copytree(self.model, self.damaged)
             told = DEEDS[what](self.damaged, rng, self.mark) or ""
             found += [f"{told} {wrong}" for wrong in self._wrongs(is_weights=what not in OF_SETTINGS)]
-        return {"what": f"a model's files: {what}", "trials": nb_files, "found": found[:20]}
+        return {"what": what, "trials": nb_files, "found": found[:20]}
 
     def _wrongs(self, is_weights: bool) -> list[str]:
         try:
