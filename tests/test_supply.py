@@ -52,6 +52,12 @@ def test_nothing_is_loaded_without_that_care():
     assert [(path, call) for path, call in loads if "weights_only=True" not in call] == []
 
 
+def test_what_torch_is_known_to_do_badly_is_not_asked_of_it():
+    """CVE-2025-3000, of which 2.11 is not free, is in torch.jit.script (see .deploy/README.md)."""
+    sources = [path for folder in ("openunmix_models", "study") for path in (PROJECT / folder).rglob("*.py")]
+    assert [path for path in sources if "torch.jit" in path.read_text("utf-8")] == []
+
+
 def test_every_address_that_weights_come_from_is_encrypted_and_every_file_pinned():
     for model in weights.PUBLISHED.values():
         assert model.record.startswith("https://")
