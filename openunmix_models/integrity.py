@@ -3,6 +3,7 @@
 import hashlib
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 BLOCK = 1 << 18
@@ -21,7 +22,7 @@ def is_whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError):
         return False
 
 
