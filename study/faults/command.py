@@ -7,15 +7,13 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-RUNNING = ("server.py", "cgi-bin", "static", "webapp", "study", "openunmix_models")
+from study import serving
 
 # A part → its module, and what it is given for all of it, and for a share.
 PARTS = {
@@ -58,9 +56,8 @@ def _heading(arguments: argparse.Namespace) -> str:
 def _rows(module: str, whole: list[str], share: list[str], quick: bool) -> list[dict]:
     """What a part's module prints as JSON when it is run in a copy of the project."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in RUNNING:
-            copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-            copy(PROJECT / name, Path(folder, name))
+        for name in (*serving.RUNNING, "study"):
+            serving.copy_into(Path(folder), name)
         Path(folder, "served").mkdir()
         command = [sys.executable, "-m", module, *(share if quick else whole)]
         told = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True)
