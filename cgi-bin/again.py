@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""POST: separate a job's source once more, as a job of its own; then the new job's page."""
+"""POST: separate a job's source again, as a new job; then redirect to that job's page."""
 
 import sys
 from pathlib import Path
@@ -8,18 +8,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from http import HTTPStatus
 
-from webapp import script, songs, visitors
-from webapp.html import views
+from webapp.cgi import response, script
+from webapp.cgi.request import Request
+from webapp.jobs import rerun
+from webapp.pages import views, visitors
 
 
-def main(request: script.Request) -> None:
-    visitor, headers = visitors.welcome(request.cookies, request.is_https)
-    choice = [request.field(name) for name in ("model", "stems", "format")]
-    job = songs.separate_again(request.field("job"), visitor, visitors.network(request.address), *choice)
+def main(request: Request) -> None:
+    visitor, headers = visitors.identify(request.cookies, request.is_https)
+    model, _, stems = request.field("separation").partition(" ")  # a pair from the page; programs send two fields
+    choice = (model or request.field("model"), stems or request.field("stems"), request.field("format"))
+    job = rerun.separate_again(request.field("job"), visitor, visitors.network(request.address), *choice)
     if request.wants_json:
-        script.answer_json(views.as_json(job), HTTPStatus.ACCEPTED, headers)
+        response.send_json(views.as_json(job), HTTPStatus.ACCEPTED, headers)
     else:
-        script.go_back(request, f"/cgi-bin/job.py?job={job.id}", headers)
+        response.redirect_back(request, f"/cgi-bin/job.py?job={job.id}", headers)
 
 
 script.run(main)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""POST: put a job, or several, in the queue; then the job's page, or the list of songs."""
+"""POST: put one job or several into the queue; then redirect to the job's page, or to the list of songs."""
 
 import sys
 from pathlib import Path
@@ -8,18 +8,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from http import HTTPStatus
 
-from webapp import queue, script
-from webapp.html import views
+from webapp.cgi import response, script
+from webapp.cgi.request import Request
+from webapp.jobs import queue
+from webapp.pages import views
 
 
-def main(request: script.Request) -> None:
+def main(request: Request) -> None:
     choice = [request.field(name) for name in ("model", "stems", "format")]
     queued = [queue.enqueue(job_id, *choice) for job_id in request.fields("job") or [""]]
     if request.wants_json:
-        answers = [views.as_json(job) for job in queued]
-        script.answer_json({"songs": answers} if len(answers) > 1 else answers[0], HTTPStatus.ACCEPTED)
+        jobs = [views.as_json(job) for job in queued]
+        response.send_json({"songs": jobs} if len(jobs) > 1 else jobs[0], HTTPStatus.ACCEPTED)
     else:
-        script.go_back(request, f"/cgi-bin/job.py?job={queued[0].id}")
+        response.redirect_back(request, f"/cgi-bin/job.py?job={queued[0].id}")
 
 
 script.run(main)

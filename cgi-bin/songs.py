@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""GET: this browser's own jobs, as a page. The server itself says it as JSON, which open pages ask for every second."""
+"""GET: this browser's own jobs, as a page. The server itself answers requests for JSON, as open pages send them."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from webapp import script, songs, visitors
-from webapp.html import songs_page
+from webapp.cgi import response, script
+from webapp.cgi.request import Request
+from webapp.jobs import visitor_jobs
+from webapp.pages import songs_page, visitors
 
 
-def main(request: script.Request) -> None:
-    mine = songs.own(visitors.known(request.cookies))
-    script.answer_page(songs_page.songs_page(mine))
+def main(request: Request) -> None:
+    jobs = visitor_jobs.jobs_of(visitors.known_visitor(request.cookies, request.is_https))
+    response.send_page(songs_page.songs_page(jobs, request.field("deleted")))
 
 
 script.run(main)

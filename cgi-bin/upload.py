@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""POST: take a .wav file in; then the uploaded page."""
+"""POST: receive a .wav file; then redirect to the uploaded page. With the field `separate`, queue it at once."""
 
 import sys
 from pathlib import Path
@@ -8,17 +8,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from http import HTTPStatus
 
-from webapp import script, uploads, visitors
-from webapp.html import views
+from webapp.cgi import response, script, upload
+from webapp.cgi.request import Request
+from webapp.cgi.upload_body import Form
+from webapp.jobs import queue
+from webapp.pages import views, visitors
 
 
-def main(request: script.Request) -> None:
-    visitor, headers = visitors.welcome(request.cookies, request.is_https)
-    job = uploads.take_in(request, visitor)
+def main(request: Request) -> None:
+    visitor, headers = visitors.identify(request.cookies, request.is_https)
+    form = Form()
+    job = upload.receive(request, visitor, form)
+    fields = form.fields()
+    if fields.get("separate"):
+        choice = [fields.get(name, "") for name in ("model", "stems", "format")]
+        job = queue.enqueue_upload(job.id, *choice)
     if request.wants_json:
-        script.answer_json(views.as_json(job), HTTPStatus.CREATED, headers)
+        response.send_json(views.as_json(job), HTTPStatus.CREATED, headers)
     else:
-        script.redirect(f"/cgi-bin/uploaded.py?job={job.id}", headers)
+        response.redirect(f"/cgi-bin/{'job' if job.is_pending else 'uploaded'}.py?job={job.id}", headers)
 
 
 script.run(main)

@@ -1,1 +1,4 @@
-"""Open-Unmix as a command, `python -m openunmix_models`, and the weights that it runs, one folder a model."""
+"""Music source separation with Open-Unmix, Spleeter, or a blend of both: `python -m openunmix_models`.
+
+Each model has a folder here, which holds its settings and weights.
+"""

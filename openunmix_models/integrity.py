@@ -1,4 +1,4 @@
-"""Is a file what it was when it was made? By the SHA-256 that its name tells of, or by the checksums that it holds."""
+"""Check a file of weights against the SHA-256 in its name, or else against the CRC-32 checksums of its zip archive."""
 
 import hashlib
 import re
@@ -7,13 +7,13 @@ import zlib
 from pathlib import Path
 
 BLOCK = 1 << 18
-DIGITS = re.compile(r"-([0-9a-f]{8})\.pth")  # torch hub's: the first of the file's SHA-256
+DIGITS = re.compile(r"-([0-9a-f]{8})\.pth")  # as in torch hub: the first 8 digits of the file's SHA-256
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file of weights is as it was written, as far as it can be known. Raises OSError.
+def is_intact(path: Path) -> bool:
+    """Return whether a file of weights passes its checksum, or has none. Raises OSError.
 
-    torch's own files are zips, whose checksums torch does not look at; older ones have none.
+    torch saves zip archives, but does not verify their checksums when it loads them; its older format has none.
     """
     if digits := DIGITS.search(path.name):
         return has_sha256(path, digits[1])
@@ -27,7 +27,7 @@ def is_whole(path: Path) -> bool:
 
 
 def has_sha256(path: Path, digits: str) -> bool:
-    """Whether the SHA-256 of the file at `path`, in hexadecimal, begins with `digits`. Raises OSError."""
+    """Return whether the SHA-256 of the file at `path`, in hexadecimal, begins with `digits`. Raises OSError."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -1,5 +1,6 @@
-"""A recurrent layer over a sequence that lies on disk: its two directions side by side, in blocks that hand their state
-on. The result is that of the layer run over the whole sequence at once."""
+"""Run a bidirectional LSTM layer over a sequence on disk, block by block, both directions in parallel.
+
+The state is passed from block to block, so the result equals that of one run over the whole sequence."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -21,8 +22,14 @@ def run_layer(
 ) -> Iterator[int]:
     """Run one layer, forward by `lstms[0]` into `outputs[0]`, backward by `lstms[1]` into `outputs[1]`.
 
-    Sequences are of shape (nb_frames, nb_pairs, size); the layer's input is `inputs` side by side. Yields how many
-    frames are done.
+    Args:
+        lstms: the layer's forward and backward LSTM.
+        inputs: sequences (nb_frames, nb_pairs, size), which are concatenated along the last axis.
+        outputs: sequences for the forward and the backward output.
+        nb_frames: length of the sequences.
+        pool: threads.
+    Yields:
+        the number of frames that are done.
     """
     blocks = [(start, min(start + FRAMES_AT_ONCE, nb_frames)) for start in range(0, nb_frames, FRAMES_AT_ONCE)]
     forward = _Direction(lstms[0], inputs, outputs[0], backward=False)
@@ -35,22 +42,23 @@ def run_layer(
 
 
 class _Direction:
-    """One direction of a layer, and its state where it has come to."""
+    """One direction of a layer, with its current state."""
 
     def __init__(self, lstm: torch.nn.LSTM, inputs: Sequence[Scratch], output: Scratch, backward: bool):
         self._lstm, self._inputs, self._output, self._backward = lstm, inputs, output, backward
-        self._state = None
+        self._device = next(lstm.parameters()).device
+        self._state: tuple[Tensor, Tensor] | None = None
 
     @torch.inference_mode()
     def run(self, start: int, stop: int) -> None:
-        x = read_joined(self._inputs, start, stop).to(self._lstm.weight_hh_l0.device)
-        y, self._state = self._lstm(self._turned(x), self._state)
-        self._output.write(start, self._turned(y))
+        x = read_joined(self._inputs, start, stop).to(self._device)
+        y, self._state = self._lstm(self._in_direction(x), self._state)
+        self._output.write(start, self._in_direction(y))
 
-    def _turned(self, x: Tensor) -> Tensor:
+    def _in_direction(self, x: Tensor) -> Tensor:
         return x.flip(0) if self._backward else x
 
 
 def read_joined(sequences: Sequence[Scratch], start: int, stop: int) -> Tensor:
-    """Frames `start` to `stop` of sequences that lie side by side."""
+    """Read frames `start` to `stop` of sequences, concatenated along the last axis: (stop - start, nb_pairs, size)."""
     return torch.cat([sequence.read(start, stop) for sequence in sequences], dim=-1)

@@ -1,4 +1,4 @@
-"""Resampling of a signal that comes in blocks, by the SoX resampler."""
+"""Streaming resampling with the SoX resampler (soxr, quality HQ)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,9 +7,15 @@ import soxr
 
 
 def resampled(blocks: Iterable[np.ndarray], nb_channels: int, from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
-    """The signal in blocks (nb_channels, nb_samples) float32 at another rate; at the same rate, the same blocks.
+    """Resample a signal that is given in blocks.
 
-    What is shorter than a sample of the new rate becomes one of silence.
+    Args:
+        blocks: consecutive blocks (nb_channels, nb_samples), float32.
+        nb_channels: number of channels.
+        from_rate: sample rate of the blocks in Hz.
+        to_rate: wanted sample rate in Hz; if equal, the blocks are returned unchanged.
+    Yields:
+        blocks (nb_channels, nb_samples), float32; at least one sample in all, which is 0 if the signal is shorter.
     """
     if from_rate == to_rate:
         yield from blocks

@@ -1,4 +1,4 @@
-"""Long sequences in a file that has no name: it takes no memory, and is gone when the process is, however it ended."""
+"""Sequences in a temporary file without a name, which the system deletes when the process ends, however it ends."""
 
 import math
 import tempfile
@@ -10,33 +10,35 @@ from torch import Tensor
 
 
 class Scratch:
-    """A float32 sequence of shape (nb_frames, *shape) on disk, written and read in blocks of frames, from any thread.
+    """A sequence of shape (nb_frames, *shape) on disk, written and read in blocks of frames, from any thread.
 
-    A context: it gives the room on the disk back.
+    It stores float32, or float16 if `half` is true. As a context manager, it frees its disk space.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...]):
+    def __init__(self, folder: Path, shape: tuple[int, ...], half: bool = False):
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by __exit__)
         self._shape = shape
-        self._frame_bytes = 4 * math.prod(shape)
-        self._lock = Lock()  # a place in the file belongs to one thread at a time
+        self._dtype = torch.float16 if half else torch.float32
+        self._frame_bytes = self._dtype.itemsize * math.prod(shape)
+        self._lock = Lock()  # guards the file's position
 
     def write(self, start: int, frames: Tensor) -> None:
-        """Put frames of shape (nb_frames, *shape) from frame `start` on."""
+        """Write frames of shape (nb_frames, *shape), beginning at frame `start`."""
+        content = frames.to("cpu", self._dtype).contiguous().numpy()
         with self._lock:
             self._file.seek(start * self._frame_bytes)
-            self._file.write(frames.cpu().contiguous().numpy().data)
+            self._file.write(content.data)
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Frames `start` to `stop`, shape (stop - start, *shape)."""
-        frames = torch.empty((stop - start, *self._shape))
+        """Read frames `start` to `stop`, float32 of shape (stop - start, *shape)."""
+        frames = torch.empty((stop - start, *self._shape), dtype=self._dtype)
         with self._lock:
             self._file.seek(start * self._frame_bytes)
             self._file.readinto(frames.numpy().data.cast("B"))
-        return frames
+        return frames.float()
 
     def __enter__(self) -> "Scratch":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()

@@ -1,7 +1,7 @@
 """The short-time Fourier transform and its inverse, window by window, with the frames of `torch.stft(center=True)`.
 
-A window is a run of consecutive frames. Windows overlap by the samples that their frames share; the inverse adds them
-up (overlap-add) and divides by the sum of the squared Hann windows, as `torch.istft` does.
+A window is a number of consecutive frames. Adjacent windows share the samples that their frames share; the inverse
+adds them up (overlap-add) and divides by the sum of the squared Hann windows, as `torch.istft` does.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,39 +11,46 @@ import numpy as np
 import torch
 from torch import Tensor
 
-FRAMES_AT_ONCE = 32  # of two channels of 4096 samples: 1 MB, half of a usual second-level cache
+FRAMES_AT_ONCE = 32  # two channels of 4096 samples each: 1 MB, half of a typical L2 cache
 
 
 def count_frames(nb_samples: int, n_hop: int) -> int:
-    """How many frames a signal of `nb_samples` has."""
+    """Return the number of STFT frames of a signal of `nb_samples` samples."""
     return 1 + nb_samples // n_hop
 
 
-def cut_windows(blocks: Iterable[np.ndarray], n_fft: int, n_hop: int, nb_frames: int) -> Iterator[np.ndarray]:
+def cut_windows(
+    blocks: Iterable[np.ndarray], n_fft: int, n_hop: int, nb_frames: int, overlap: int = 0
+) -> Iterator[np.ndarray]:
     """Cut a signal into windows of `nb_frames` frames (the last may have fewer).
 
     Args:
-        blocks: consecutive pieces of the signal, (nb_channels, nb_samples), one at least.
+        blocks: consecutive blocks of the signal, (nb_channels, nb_samples), at least one.
+        overlap: number of frames that consecutive windows share.
     Yields:
-        (nb_channels, (nb_frames - 1) * n_hop + n_fft) samples of the signal mirrored at both ends.
+        (nb_channels, (nb_frames - 1) * n_hop + n_fft) samples of the reflect-padded signal.
+    Raises:
+        ValueError: there are no blocks.
     """
-    step, width = nb_frames * n_hop, (nb_frames - 1) * n_hop + n_fft
-    mirrored = _mirrored(blocks, n_fft // 2)
-    held = next(mirrored)
-    while (more := _gathered(mirrored, width - held.shape[1])) is not None:
+    step, width = (nb_frames - overlap) * n_hop, (nb_frames - 1) * n_hop + n_fft
+    mirrored = _reflect_padded(blocks, n_fft // 2)
+    held, nb_old = next(mirrored), 0
+    while (more := _take_samples(mirrored, width - held.shape[1])) is not None:
         held = np.concatenate([held, more], axis=1)
         while held.shape[1] >= width:
             yield held[:, :width]
-            held = held[:, step:]
+            held, nb_old = held[:, step:], overlap
     nb_left = 1 + (held.shape[1] - n_fft) // n_hop
-    if nb_left > 0:
+    if nb_left > nb_old:
         yield held[:, : (nb_left - 1) * n_hop + n_fft]
 
 
-def _mirrored(blocks: Iterable[np.ndarray], pad: int) -> Iterator[np.ndarray]:
-    """The signal with `pad` samples mirrored at each end; one that is shorter than that is mirrored again and again."""
+def _reflect_padded(blocks: Iterable[np.ndarray], pad: int) -> Iterator[np.ndarray]:
+    """Reflect-pad the signal by `pad` samples at each end; a signal shorter than `pad` is reflected repeatedly."""
     blocks = iter(blocks)
-    end = _gathered(blocks, pad + 1)
+    end = _take_samples(blocks, pad + 1)
+    if end is None:
+        raise ValueError("the signal has no blocks")
     if end.shape[1] <= pad:
         yield np.pad(end, ((0, 0), (pad, pad)), mode="reflect")
         return
@@ -55,8 +62,8 @@ def _mirrored(blocks: Iterable[np.ndarray], pad: int) -> Iterator[np.ndarray]:
     yield end[:, -2 : -pad - 2 : -1]
 
 
-def _gathered(blocks: Iterator[np.ndarray], nb_samples: int) -> np.ndarray | None:
-    """The next blocks joined, at least `nb_samples` long if there are as many; None if there are none."""
+def _take_samples(blocks: Iterator[np.ndarray], nb_samples: int) -> np.ndarray | None:
+    """Join the next blocks up to at least `nb_samples` samples, fewer at the end; None if no block is left."""
     gathered, nb_gathered = [], 0
     for block in blocks:
         gathered.append(block)
@@ -67,24 +74,39 @@ def _gathered(blocks: Iterator[np.ndarray], nb_samples: int) -> np.ndarray | Non
 
 
 def spectrum(samples: Tensor, n_fft: int, n_hop: int) -> Tensor:
-    """STFT of a window, (nb_channels, nb_samples) to complex (nb_channels, nb_frames, nb_bins)."""
+    """Compute the STFT of a window.
+
+    Args:
+        samples: (nb_channels, nb_samples) of a window from `cut_windows`.
+        n_fft: number of samples in a frame.
+        n_hop: number of samples between frames.
+    Returns:
+        complex (nb_channels, nb_frames, nb_bins), with nb_bins = n_fft // 2 + 1.
+    """
     frames = samples.unfold(-1, n_fft, n_hop)
     hann = _hann(n_fft, samples.device)
     out = torch.empty((*frames.shape[:-1], n_fft // 2 + 1), dtype=torch.complex64, device=samples.device)
-    for part, frames_of_part in zip(out.split(FRAMES_AT_ONCE, dim=1), frames.split(FRAMES_AT_ONCE, dim=1), strict=True):
+    for part, frames_of_part in zip(
+        torch.split(out, FRAMES_AT_ONCE, 1), torch.split(frames, FRAMES_AT_ONCE, 1), strict=True
+    ):
         part[:] = torch.fft.rfft(frames_of_part * hann)
     return out
 
 
 def power(spectra: Tensor) -> Tensor:
-    """Squared magnitudes, real and of the same shape; several times as fast as torch's `abs`."""
+    """Compute squared magnitudes, real and of the same shape; several times as fast as torch's `abs`."""
     return spectra.real.square().addcmul_(spectra.imag, spectra.imag)
 
 
 def waveform(spectra: Tensor, n_fft: int, n_hop: int) -> Tensor:
-    """Inverse of `spectrum` up to the division by the envelope, which `OverlapAdd` does.
+    """Invert `spectrum`, except for the division by the envelope, which `overlap_add` does.
 
-    Complex (..., nb_frames, nb_bins) to (..., (nb_frames - 1) * n_hop + n_fft).
+    Args:
+        spectra: complex (..., nb_frames, nb_bins).
+        n_fft: number of samples in a frame.
+        n_hop: number of samples between frames.
+    Returns:
+        samples (..., (nb_frames - 1) * n_hop + n_fft).
     """
     nb_frames = spectra.shape[-2]
     hann = _hann(n_fft, spectra.device)
@@ -107,7 +129,8 @@ def _add_overlapping(out: Tensor, frames: Tensor, n_hop: int) -> None:
 def overlap_add(windows: Iterable[Tensor], n_fft: int, n_hop: int) -> Iterator[Tensor]:
     """Add up overlapping windows of `waveform`, on the CPU, and divide by the envelope, both in place.
 
-    Yields consecutive samples (..., nb_samples) from the signal's first on; half a frame of mirrored ones at the end.
+    Yields:
+        consecutive samples (..., nb_samples) of the signal, followed by n_fft // 2 samples of reflect padding.
     """
     nb_mirrored = n_fft // 2
     tail = envelope_tail = torch.zeros(n_fft - n_hop)

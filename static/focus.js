@@ -1,5 +1,4 @@
-// After each step of the way the focus is on the new page's heading, so that a screen reader reads it, and the next
-// thing that Tab reaches is below it.
+// Focuses the heading of each new page, so that a screen reader reads it and Tab moves to the element after it.
 const [{ type }] = performance.getEntriesByType("navigation");
 const hasStepped = type === "reload" || (type === "navigate" && document.referrer.startsWith(`${location.origin}/`));
 

@@ -1,22 +1,23 @@
-// The home page: files are chosen or dropped, looked at, and sent one after another, each a job of its own.
-import { announce } from "/static/live.js";
-import { Line } from "/static/upload/line.js";
-import { say } from "/static/words.js";
+// The home page: files are chosen or dropped, checked, and uploaded one after another, each as a job of its own.
+import { announce } from "./live.js";
+import { Line } from "./upload/line.js";
+import { translate } from "./translation.js";
 
 const form = document.getElementById("upload");
 const field = document.getElementById("file");
 const send = document.getElementById("send");
+const split = document.getElementById("split");
 const list = document.getElementById("files");
 const onward = document.getElementById("onward");
 const maxBytes = Number(form.dataset.maxBytes);
 let lines = [];
 let busy = false;
 
-// Without this script, only one file can be sent, and none dropped.
+// Without this script, only one file can be uploaded, and none can be dropped.
 field.multiple = true;
 document.getElementById("several").hidden = false;
 
-/** As new; the page may come back from the browser's history as it was left. */
+/** Reset the page, which may come back from the browser's history in its former state. */
 function restart() {
   onward.hidden = true;
   drop(lines);
@@ -27,16 +28,16 @@ async function choose() {
   drop(lines.filter((line) => line.state === "chosen" || line.state === "refused"));
   const chosen = Array.from(field.files, (file) => new Line(file, maxBytes));
   for (const line of chosen) add(line);
-  wakeOrSleep();
+  showChoice();
   await Promise.all(chosen.map((line) => line.checked));
-  wakeOrSleep();
+  showChoice();
 }
 
 function add(line) {
   lines.push(line);
   list.append(line.element);
   line.button.addEventListener("click", ({ detail }) => {
-    if (detail > 1) return; // a double click means what its first half said
+    if (detail > 1) return; // the second click of a double click
     if (line.isUnderWay) line.cancel();
     else queue([line]);
   });
@@ -47,8 +48,11 @@ function drop(unwanted) {
   lines = lines.filter((line) => !unwanted.includes(line));
 }
 
-function wakeOrSleep() {
-  send.disabled = !lines.some((line) => line.state === "chosen");
+function showChoice() {
+  const number = lines.filter((line) => line.state === "chosen").length;
+  send.disabled = split.disabled = number === 0;
+  send.textContent = number > 1 ? translate("Send files") : translate("Send file");
+  form.classList.toggle("listed", lines.length > 0); // the list has the names, so the field need not show them
 }
 
 function queue(more) {
@@ -63,21 +67,27 @@ async function sendAll() {
   goOn();
 }
 
-/** To the next page, if nothing is left here that the visitor should see. */
+/** Open the next page, unless the visitor should see something on this one. */
 function goOn() {
   const sent = lines.filter((line) => line.state === "sent");
   onward.hidden = sent.length === 0;
   if (sent.length === lines.length) location.assign(lines.length === 1 ? lines[0].page : onward.firstElementChild.href);
-  else if (sent.length) announce(say("Sent: {sent} of {all} files.", { sent: sent.length, all: lines.length }));
+  else if (sent.length) announce(translate("Sent: {sent} of {all} files.", { sent: sent.length, all: lines.length }));
+}
+
+/** The chosen options, if the files are to be separated as soon as they are uploaded; null if not. */
+function options(button) {
+  return button === split ? new URLSearchParams([...new FormData(form)].filter(([name]) => name !== field.name)) : null;
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const chosen = lines.filter((line) => line.state === "chosen");
-  form.reset();
+  for (const line of chosen) line.options = options(event.submitter);
+  field.value = "";
   queue(chosen);
-  wakeOrSleep();
-  chosen[0].element.focus(); // the button sleeps now
+  showChoice();
+  chosen[0].element.focus(); // the button is disabled now
 });
 field.addEventListener("change", choose);
 

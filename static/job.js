@@ -1,11 +1,11 @@
-// Shows where the job stands, once a second, and goes on to its next page when it has ended.
-import { announce, tens } from "/static/live.js";
-import { offer, tell } from "/static/notify.js";
-import { say } from "/static/words.js";
+// Updates the job's progress once a second, and opens its next page when it has ended.
+import { announce, tens } from "./live.js";
+import { offer, tell } from "./notify.js";
+import { translate } from "./translation.js";
 
-const HIDDEN_SECONDS = 5; // between two questions while nobody looks
-const ANSWER_SECONDS = 10; // after which the server counts as gone
-const ENDS = { done: say("Separated"), failed: say("Not separated") };
+const HIDDEN_SECONDS = 5; // between requests while the page is hidden
+const ANSWER_SECONDS = 10; // without a response, after which the server counts as unreachable
+const ENDS = { done: translate("Separated"), failed: translate("Not separated") };
 
 let leaving = false;
 let said = "";
@@ -16,12 +16,12 @@ async function follow() {
     if (leaving) return;
     if (job && !["queued", "running"].includes(job.state)) return end(job);
     if (job) update(job);
-    else show("progress", say("The server does not answer; still trying."));
+    else show("progress", translate("The server does not respond. Retrying."));
     await pause();
   }
 }
 
-/** The job as it stands; null if nothing is heard of it. */
+/** The job's present state; null if there is no response. */
 async function ask() {
   try {
     const headers = { Accept: "application/json" };
@@ -35,18 +35,18 @@ async function ask() {
 
 function update(job) {
   const waits = job.state === "queued";
-  show("heading", waits ? say("Waiting") : say("Separating"));
+  show("heading", waits ? translate("Waiting") : translate("Separating"));
   show("progress", job.progress);
   show("detail", job.detail);
   show("note", job.note);
   document.getElementById("bar").value = job.percent;
-  document.title = waits ? `${say("Waiting")}: ${job.name}` : `${Math.round(job.percent)} % – ${job.name}`;
+  document.title = waits ? `${translate("Waiting")}: ${job.name}` : `${Math.round(job.percent)} % – ${job.name}`;
   const milestone = [job.state, job.queue_position, tens(job.percent)].join();
   if (said && said !== milestone) announce(job.progress);
   said = milestone;
 }
 
-/** Say that it has ended, and go to the page that shows it as soon as somebody looks. */
+/** Announce the end of the job, and open its next page as soon as this one is visible. */
 async function end(job) {
   if (job.state in ENDS) {
     document.title = `${ENDS[job.state]}: ${job.name}`;
@@ -70,10 +70,7 @@ function show(id, text) {
 }
 
 document.getElementById("cancel").addEventListener("submit", () => {
-  leaving = true; // else the deleted job's page would be asked for, and its answer come instead of the home page
-});
-window.addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) location.reload(); // back from the browser's history
+  leaving = true; // otherwise the answer about the cancelled job could replace the next page
 });
 offer(document.getElementById("notify"));
 follow();

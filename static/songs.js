@@ -1,5 +1,6 @@
-// Shows how far each song is, once a second, and renews the rows of those whose state changes.
-import { announce } from "/static/live.js";
+// Updates the progress of each song once a second, and replaces the rows of songs whose state has changed.
+import { announce } from "./live.js";
+import { showOwnTimes } from "./times.js";
 
 const ASK_EVERY_SECONDS = 1;
 const ASK_AGAIN_SECONDS = 5; // after a failure
@@ -14,7 +15,7 @@ async function follow() {
   }
 }
 
-/** Show how the songs stand. False if the server does not say. */
+/** Update the songs' progress. Returns false if the server does not respond. */
 async function update() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "application/json" } });
@@ -33,17 +34,19 @@ function show(row, song) {
   if (progress.textContent !== song.progress) progress.textContent = song.progress;
 }
 
-/** All rows as the server writes them: what has just been separated can now be compared with others. */
+/** Replace all rows with the server's: a song that has just been separated can now be compared with others. */
 async function renew() {
   const html = await (await fetch(location.href)).text();
   const page = new DOMParser().parseFromString(html, "text/html");
+  showOwnTimes(page);
   for (const row of rows()) {
     const renewed = page.getElementById(row.id);
     const isNews = renewed?.dataset.state !== row.dataset.state;
     if (!renewed) row.remove();
-    else if (isNews || !row.querySelector("details[open]")) replace(row, renewed); // a visitor is choosing there
+    else if (isNews || !row.querySelector("details[open]")) replace(row, renewed); // open options stay
     if (renewed && isNews) announce(told(renewed));
   }
+  renewForm(document.getElementById("separate-all"), page.getElementById("separate-all"));
   if (!rows().length) location.reload();
 }
 
@@ -51,6 +54,16 @@ function replace(row, renewed) {
   const hadFocus = row.contains(document.activeElement);
   row.replaceWith(renewed);
   if (hadFocus) renewed.querySelector("a").focus();
+}
+
+/** Let the form for all songs have the songs that wait now; the options that were chosen in it stay. */
+function renewForm(form, renewed) {
+  const jobs = (of) => of.querySelectorAll("input[name=job]");
+  if (!renewed) form?.remove();
+  else if (form) {
+    jobs(form).forEach((field) => field.remove());
+    form.prepend(...jobs(renewed));
+  }
 }
 
 function told(row) {
@@ -61,7 +74,4 @@ function seconds(number) {
   return new Promise((resolve) => setTimeout(resolve, 1000 * number));
 }
 
-window.addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) location.reload(); // back from the browser's history
-});
 follow();

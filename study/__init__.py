@@ -1,1 +1,1 @@
-"""The study: what the thesis measured, as commands, and how fast this project is. `python -m study <command>`."""
+"""Commands that evaluate and train separation models and test this project: `python -m study <command>`."""

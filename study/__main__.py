@@ -1,29 +1,36 @@
-"""The study's commands: `python -m study <command> --help`."""
+"""Command line of the study: `python -m study <command> --help`."""
 
 import argparse
 import sys
 
-from study import faults, quality, report, serving, speed, synthesize, timing, train
+from study import robustness
+from study.benchmarks import serving, speed
+from study.evaluation import blend, quality, report, timing
+from study.synthesis import command as synthesis
+from study.training import command as training
 
 COMMANDS = {
     "timing": timing,
     "quality": quality,
     "report": report,
+    "blend": blend,
     "speed": speed,
     "serving": serving,
-    "faults": faults,
-    "synthesize": synthesize,
-    "train": train,
+    "faults": robustness,
+    "synthesize": synthesis,
+    "train": training,
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m study", description="Measure the sound separator, train its networks."
+        prog="python -m study",
+        description="Evaluate and train separation models, and benchmark and test the application.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, module in COMMANDS.items():
-        module.add_arguments(commands.add_parser(name, description=module.__doc__, help=module.__doc__.splitlines()[0]))
+        description = module.__doc__ or ""
+        module.add_arguments(commands.add_parser(name, description=description, help=description.splitlines()[0]))
     arguments = parser.parse_args()
     try:
         return COMMANDS[arguments.command].main(arguments)

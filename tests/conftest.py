@@ -1,157 +1,115 @@
-"""A real server on a free port, over a copy of the project in a folder of its own, and sounds to send to it."""
+"""Fixtures: servers over copies of the project, songs to send, and a real browser."""
 
 import json
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
-import time
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests import double
-from tests.client import Client
+from tests.support import fake_engine
+from tests.support.client import Client
+from tests.support.programs import require_program
+from tests.support.project import copy_project, copy_study
+from tests.support.server import COVERAGE, RunningServer
+from tests.support.warm_processes import WarmProcesses
 
-PROJECT = Path(__file__).resolve().parent.parent
-CODE = ("server.py", "cgi-bin", "static", "webapp", "openunmix_models")
 SAMPLE_RATE = 44100
+# Folders and files whose tests start processes without coverage.py, which doubles the CPU time of a script. They run
+# code that the other tests run too.
+UNMEASURED_FOLDERS = ("browser", "robustness", "study")
+UNMEASURED_FILES = """
+    test_access_control test_crash_recovery test_curl_examples test_default_model test_docs_commands
+    test_engine_failures test_file_names test_jobs test_open_files test_openapi test_proxy_prefix test_requests
+    test_responsiveness test_slow_readers test_slow_senders
+"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-OPTIONS = [
+BROWSER_OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
 
-class RunningServer:
-    """The real server as a process, over `home`, a copy of the project."""
-
-    def __init__(self, home: Path, *options: str):
-        self.home = home
-        self.options = options
-        self.port = _free_port()
-        self.log = home / "server.log"
-
-    def start(self) -> "RunningServer":
-        # A proxy that refuses every connection keeps the published weights, and all else outside, out of the tests.
-        environment = os.environ | {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(self.home / "server.py"), "--port", str(self.port), *self.options],
-                cwd=self.home.parent,  # any folder but its own
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
-        self._wait_until_it_answers()
-        return self
-
-    def kill(self) -> None:
-        """End the server as a power cut would."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        """End the server as Ctrl-C would."""
-        self.process.send_signal(2)
-        self.process.wait(10)
-
-    def remove(self) -> None:
-        """Take the project's copy away; a model process that stays warm for it sees that and leaves."""
-        shutil.rmtree(self.home)
-
-    def client(self) -> Client:
-        return Client(self.port)
-
-    def _wait_until_it_answers(self) -> None:
-        for _ in range(200):
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
+@pytest.fixture(scope="module", autouse=True)
+def without_coverage_of_processes(request) -> Iterator[None]:
+    """Start the processes of the unmeasured tests without coverage.py."""
+    with pytest.MonkeyPatch.context() as environment:
+        if request.path.parent.name in UNMEASURED_FOLDERS or request.path.stem in UNMEASURED_FILES.split():
+            environment.delenv(COVERAGE, raising=False)
+        yield
 
 
-def copy_project(home: Path) -> Path:
-    """Copy what runs into `home`, so that a test's uploads are its own."""
-    for name in CODE:
-        if (PROJECT / name).is_dir():
-            shutil.copytree(PROJECT / name, home / name, ignore=shutil.ignore_patterns("__pycache__", "umx*"))
-        else:
-            shutil.copy(PROJECT / name, home / name)
-    return home
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, since tests often wait for a server."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.fixture
-def home(tmp_path) -> Path:
-    """A copy of the project of this test's own, which it may change before it starts a server over it."""
-    return copy_project(tmp_path)
+def home(tmp_path) -> Iterator[Path]:
+    """A copy of the project for one test, which may change it before it starts a server.
+
+    At the end its models go: a process that keeps one loaded for the next song notices that and ends.
+    """
+    yield copy_project(tmp_path)
+    shutil.rmtree(tmp_path / "openunmix_models")
 
 
 @pytest.fixture
-def serve(home):
-    """Start a server over `home`: the real one, with options. All are killed at the end."""
+def start_server(home):
+    """Start the real server over `home`, as RunningServer says. All servers are ended at the end."""
     started = []
 
-    def start(*options: str) -> RunningServer:
-        started.append(RunningServer(home, *options).start())
+    def start(*options: str, **settings: str | float) -> RunningServer:
+        started.append(RunningServer(home, *options, **settings).start())
         return started[-1]
 
     yield start
     for running in started:
-        running.kill()
+        running.end()
 
 
 @pytest.fixture
-def limited(serve, home):
-    """A server with other limits than the real ones."""
-
-    def start(**limits: int):
-        path = home / "webapp" / "limits.py"
-        path.write_text(path.read_text() + "".join(f"\n{name} = {value}\n" for name, value in limits.items()))
-        return serve().client()
-
-    return start
-
-
-@pytest.fixture
-def trial(home):
-    """Run a module of `study.faults` over `home`, in which a test may put a fault before; its rows."""
+def run_trial(home):
+    """Run a module of study.robustness in `home`, and return its rows. `patch` is Python code that runs before it."""
     if sys.platform != "linux":
         pytest.skip("these trials are for Linux")
-    shutil.copytree(PROJECT / "study", home / "study", ignore=shutil.ignore_patterns("__pycache__"))
+    copy_study(home)
     (home / "served").mkdir()
 
-    def run(module: str, *arguments: object) -> list[dict]:
-        command = [sys.executable, "-m", f"study.faults.{module}", *map(str, arguments)]
+    def run(module: str, *arguments: object, patch: str = "pass") -> list[dict]:
+        program = f"{patch}\nfrom study.robustness.{module} import main\nmain()"
+        command = [sys.executable, "-c", program, *map(str, arguments)]
         return json.loads(subprocess.run(command, cwd=home, stdout=subprocess.PIPE, check=True).stdout)
 
     return run
 
 
 @pytest.fixture
-def quick_home(home) -> Path:
-    """A copy of the project with an engine that does at once, or as slowly as is ordered, nothing worth hearing."""
-    double.put_in(home)
+def fake_engine_home(home) -> Path:
+    """A copy of the project with the fake engine."""
+    fake_engine.install(home)
     return home
 
 
 @pytest.fixture
 def server(tmp_path):
-    """A server of this test's own, which it may kill and start again."""
+    """A server for one test, which may kill it and start it again."""
     running = RunningServer(copy_project(tmp_path)).start()
     yield running
-    running.kill()
+    running.end()
     running.remove()
 
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory):
-    """A server for the tests of one module that leave it as it was."""
+    """A server for the tests of one module."""
     running = RunningServer(copy_project(tmp_path_factory.mktemp("project"))).start()
     yield running
     running.stop()
@@ -159,10 +117,10 @@ def shared_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def quick_server(tmp_path_factory):
-    """A server for one module's tests, with the engine double."""
+def fake_engine_server(tmp_path_factory):
+    """A server with the fake engine for the tests of one module."""
     home = copy_project(tmp_path_factory.mktemp("project"))
-    double.put_in(home)
+    fake_engine.install(home)
     running = RunningServer(home).start()
     yield running
     running.stop()
@@ -176,7 +134,7 @@ def client(shared_server) -> Client:
 
 @pytest.fixture(scope="session")
 def song(tmp_path_factory):
-    """Make a .wav of `seconds`: a gliding tone over chords and noise, 16 bit stereo unless told otherwise."""
+    """Make a WAV of `seconds`: a gliding tone over a square wave and noise, 16-bit stereo by default."""
     folder = tmp_path_factory.mktemp("songs")
 
     def make(seconds=2.0, name="song.wav", channels=2, sample_rate=SAMPLE_RATE, **options) -> Path:
@@ -191,50 +149,53 @@ def song(tmp_path_factory):
     return make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """Chromium without a screen, as the machine has it."""
+    """Headless Chromium, as installed on this machine. Skips without one, but fails in CI."""
     playwright = pytest.importorskip("playwright.sync_api")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no Chromium is installed")
+    path = require_program(*BROWSERS)
     with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=path, args=OPTIONS)
+        browser = tool.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def open_page(browser):
-    """Open a page of a new visitor; at the end, nothing went outside, and the console stayed silent."""
-    visits = []
+    """Open a page in a new browser context; at the end, check that nothing else was requested and nothing logged."""
+    opened = []
 
     def open_(url: str, **options):
         page = browser.new_context(**options).new_page()
-        requested, complaints = [], []
+        requested, messages = [], []
         page.on("request", lambda request: requested.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        visits.append((page, url, requested, complaints))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        opened.append((page, url, requested, messages))
         page.goto(url)
         return page
 
     yield open_
-    for page, url, requested, complaints in visits:
+    for page, url, requested, messages in opened:
         page.context.close()
         assert requested
         assert [other for other in requested if not other.startswith(url)] == []
-        assert complaints == []
+        assert messages == []
 
 
 @pytest.fixture
-def orders(quick_server):
-    """Give orders to the engine; it is quick again at the end, so that no job waits for another test's."""
-    yield lambda **orders: double.order(quick_server.home, **orders)
-    double.let_go(quick_server.home)
+def configure_engine(fake_engine_server):
+    """Configure the fake engine; at the end it is fast again, so that no job waits for another test's."""
+    yield lambda **settings: fake_engine.configure(fake_engine_server.home, **settings)
+    fake_engine.finish_jobs(fake_engine_server.home)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@pytest.fixture
+def warm():
+    """Warm processes of the model side in a folder for one test; all are killed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="warm", dir="/tmp"))  # a socket's path must be short
+    processes = WarmProcesses(folder)
+    yield processes
+    for pid in processes.pids():
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(folder)

@@ -1,4 +1,5 @@
-"""What the server and the CGI scripts share: jobs, their queue, engines, pages, checks on what comes in.
+"""The web application: what the server, the CGI scripts and the worker share.
 
-Never imports torch: a CGI script must start in tens of milliseconds.
+It never imports torch, so that a CGI script starts in tens of milliseconds. Imports go one way: server and cgi →
+pages → jobs → engines and audio; worker → jobs. The modules beside these packages are shared by all of them.
 """

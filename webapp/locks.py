@@ -1,47 +1,57 @@
-"""Locks on files. The system lets go of them when their holder ends, however it ends."""
+"""Locks on files. The operating system releases them when their holder ends, however it ends."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-TICK_NS = 100  # NTFS keeps times in such steps
+TICK_NS = 100  # the resolution of times on NTFS
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
-    def _acquire(descriptor: int, wait: bool) -> None:
+    def _lock(descriptor: int, wait: bool) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _acquire(descriptor: int, wait: bool) -> None:
+    def _lock(descriptor: int, wait: bool) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
-def acquire(path: Path, wait: bool = True) -> int | None:
-    """Lock the file at `path` and return its descriptor, or None if it is held and `wait` is false.
+def acquire(path: Path) -> int:
+    """Wait for the lock on the file at `path`, and return the file's descriptor. Raises OSError.
 
-    Closing the descriptor lets go. A child process that inherits it holds the lock too (not on Windows).
+    Closing the descriptor releases the lock. A child process that inherits it holds the lock too (not on Windows).
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(path)
     try:
-        _acquire(descriptor, wait)
+        _lock(descriptor, wait=True)
     except OSError:
         os.close(descriptor)
-        if wait:
-            raise
+        raise
+    return descriptor
+
+
+def try_acquire(path: Path) -> int | None:
+    """The same without waiting: None if the lock is held."""
+    descriptor = _open(path)
+    try:
+        _lock(descriptor, wait=False)
+    except OSError:
+        os.close(descriptor)
         return None
     return descriptor
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock on `path`; a file that does not exist is held by nobody."""
+    """Whether the lock on `path` is held. False if there is no such file."""
     if not path.exists():
         return False
-    descriptor = acquire(path, wait=False)
+    descriptor = try_acquire(path)
     if descriptor is None:
         return True
     os.close(descriptor)
@@ -50,17 +60,21 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock on `path`, and leave in the file's own time another than any holder before."""
+    """Hold the lock on `path` in the block. On release, advance the file's mtime past every earlier holder's."""
     descriptor = acquire(path)
     try:
         yield
     finally:
         with suppress(OSError):
-            _advance_time(path, os.fstat(descriptor).st_mtime_ns)
+            _advance_mtime(path, os.fstat(descriptor).st_mtime_ns)
         os.close(descriptor)
 
 
-def _advance_time(path: Path, before: int) -> None:
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _advance_mtime(path: Path, before: int) -> None:
     """Two changes within one tick of the system's clock must not look like one."""
-    later = max(time.time_ns(), before + TICK_NS)
-    os.utime(path, ns=(later, later))
+    now = max(time.time_ns(), before + TICK_NS)
+    os.utime(path, ns=(now, now))

@@ -1,34 +1,35 @@
-"""The log on standard error: a line for each request and for each step of a job, for people or, as JSON, for programs.
+"""The log on standard error: a line for each request and for each change of a job's state, as text or as JSON.
 
-Jobs' ids open their pages, so no more of one is written than tells it from others; what songs are called, not at all.
+Only the first characters of a job's id are logged, since the whole id opens the job's pages. Song names are never
+logged.
 """
 
 import json
 import logging
 import os
+import re
 import time
 
-from webapp.jobs import ID
-
-AS_JSON = "LOG_JSON"  # the environment's word for the scripts and the worker
+AS_JSON = "LOG_JSON"  # the environment variable that the server sets for its scripts and its worker
+LONG_ID = re.compile(r"([0-9a-f]{8})[0-9a-f]{24}")
 
 
 def configure() -> None:
-    """Let this process write its log as the environment says."""
+    """Set up this process's log, in the format that the environment asks for."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_ForPrograms() if os.environ.get(AS_JSON) else _ForPeople("%(asctime)s %(message)s"))
+    handler.setFormatter(_JsonFormatter() if os.environ.get(AS_JSON) else _TextFormatter("%(asctime)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-class _ForPeople(logging.Formatter):
+class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return _shortened(super().format(record))
+        return _shorten_ids(super().format(record))
 
 
-class _ForPrograms(logging.Formatter):
-    """A JSON object a line: time, level, part, message, and what else the line tells of."""
+class _JsonFormatter(logging.Formatter):
+    """One JSON object per line: time, level, part, message, and the record's own values."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -42,8 +43,8 @@ class _ForPrograms(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _shortened(json.dumps(line, ensure_ascii=False))
+        return _shorten_ids(json.dumps(line, ensure_ascii=False))
 
 
-def _shortened(line: str) -> str:
-    return ID.sub(lambda job_id: job_id.group()[:8], line)
+def _shorten_ids(line: str) -> str:
+    return LONG_ID.sub(r"\1", line)

@@ -1,54 +1,89 @@
-// Which tracks sound, and how loud. Tracks of different sets (the mixture; the stems; another model's stems) are
-// alternatives, since each set adds up to the same song: to turn on a track of one set turns off those of the others.
-export const MIXTURE = "mixture";
+// Which tracks play, and at which level. Tracks belong to sets that are alternatives (the original; the stems; another
+// model's stems), since each set adds up to the same song: one set plays at a time.
+export const ORIGINAL = "mixture";
 
 export class Mixer extends EventTarget {
-  /** `tracks`: [{ name, set, element }]; they get `muted`, `solo` and `volume`. Tells "change". */
-  constructor(tracks, desk) {
+  /** `tracks`: [{ name, set }]; they get `muted`, `solo` and `volume`. Dispatches "change". */
+  constructor(tracks) {
     super();
     this.tracks = tracks;
-    this.desk = desk;
-    const first = tracks.find((track) => track.set !== MIXTURE) ?? tracks[0];
-    for (const track of tracks) Object.assign(track, { muted: track.set !== first.set, solo: false, volume: 1 });
-    this.#apply();
+    this.sets = [...new Set(tracks.map((track) => track.set))];
+    this.set = this.sets.find((set) => set !== ORIGINAL) ?? ORIGINAL;
+    this.lastStems = this.set;
+    for (const track of tracks) Object.assign(track, { muted: false, solo: false, volume: 1 });
+  }
+
+  /** Play this set and no other. */
+  choose(set) {
+    this.set = set;
+    if (set !== ORIGINAL) this.lastStems = set;
+    this.#tell();
+  }
+
+  /** Switch between the original and the stems that were played last. */
+  toggleOriginal() {
+    this.choose(this.set === ORIGINAL ? this.lastStems : ORIGINAL);
+  }
+
+  /** Switch to the next set of stems. */
+  chooseNextStems() {
+    const sets = this.sets.filter((set) => set !== ORIGINAL);
+    this.choose(sets[(sets.indexOf(this.lastStems) + 1) % sets.length]);
   }
 
   toggleMute(track) {
     track.muted = !track.muted;
-    if (!track.muted) for (const other of this.#alternatives(track)) other.muted = true;
-    this.#apply();
+    this.#tell();
   }
 
   toggleSolo(track) {
     track.solo = !track.solo;
-    if (track.solo) for (const other of this.#alternatives(track)) other.solo = false;
-    this.#apply();
+    this.#tell();
   }
 
   setVolume(track, volume) {
     track.volume = volume;
-    this.#apply();
+    this.#tell();
   }
 
-  /** How loud a track sounds, 0 to 1: if any is solo, those that are; else those that are not muted. */
+  /** Play the stems with these names, and mute the others. */
+  preset(names) {
+    for (const track of this.tracks) Object.assign(track, { muted: !names.includes(track.name), solo: false });
+    if (this.set === ORIGINAL) this.choose(this.lastStems);
+    else this.#tell();
+  }
+
+  isPreset(names) {
+    const stems = this.tracks.filter((track) => track.set !== ORIGINAL);
+    return this.set !== ORIGINAL && stems.every((track) => !track.solo && track.muted === !names.includes(track.name));
+  }
+
+  /** The level of a track, a factor. If any track of its set is solo, only those play; otherwise all that are not muted. */
   level(track) {
-    const sounds = this.tracks.some((other) => other.solo) ? track.solo : !track.muted;
-    return sounds ? track.volume : 0;
+    if (track.set !== this.set) return 0;
+    if (track.set === ORIGINAL) return 1;
+    const hasSolo = this.tracks.some((other) => other.set === track.set && other.solo);
+    return (hasSolo ? track.solo : !track.muted) ? track.volume : 0;
   }
 
-  /** The level of each stem, by name, that gives what sounds now; the mixture is all of them alike. */
+  /** The level of each stem, by name, in the present mix; the original is all stems at level 1. */
   stemLevels() {
-    const whole = this.tracks.filter((track) => track.set === MIXTURE).map((track) => this.level(track));
-    const stems = this.tracks.filter((track) => track.set !== MIXTURE);
-    return new Map(stems.map((track) => [track.name, Math.max(this.level(track), ...whole)]));
+    const stems = this.tracks.filter((track) => track.set === this.lastStems);
+    return new Map(stems.map((track) => [track.name, this.set === ORIGINAL ? 1 : this.level(track)]));
   }
 
-  #alternatives(track) {
-    return this.tracks.filter((other) => other.set !== track.set);
+  get state() {
+    return { set: this.set, tracks: this.tracks.map(({ muted, solo, volume }) => ({ muted, solo, volume })) };
   }
 
-  #apply() {
-    for (const track of this.tracks) this.desk.setLevel(track.element, this.level(track));
+  /** Restore a `state`. */
+  restore({ set, tracks }) {
+    tracks.forEach((state, i) => Object.assign(this.tracks[i], state));
+    if (set !== ORIGINAL) this.lastStems = set;
+    this.choose(set);
+  }
+
+  #tell() {
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -1,16 +1,20 @@
-// What is seen of a track: its waveform, or its spectrogram, as large and in such colours as the page has it now.
-import { drawSpectrogram } from "/static/player/spectrogram.js";
-import { drawWaveform } from "/static/player/waveform.js";
+// A track's picture: its waveform or its spectrogram, in the page's present size and colours.
+import { drawSpectrogram } from "./spectrogram.js";
+import { drawWaveform } from "./waveform.js";
 
 const NB_TRIES = 60;
-const SECONDS_BETWEEN = 2; // the server makes the data just after the separation
+const SECONDS_BETWEEN = 2; // the server computes the data just after the separation
 const SPECTRUM = ["--spectrum-quiet", "--spectrum-soft", "--spectrum-loud", "--spectrum-full"];
 
 export class Picture {
-  #data = new Map(); // address → bytes, or a promise of them
+  #data = new Map(); // URL → bytes, or a promise of them
 
-  constructor(canvas, peaksUrl, spectrogramUrl) {
-    Object.assign(this, { canvas, peaksUrl, spectrogramUrl, isSpectrogram: false });
+  #detail = null; // { from, to, peaks }: finer peaks of a stretch of the song, in seconds
+
+  /** `view`: the part of the song that is shown. */
+  constructor(canvas, view, peaksUrl, spectrogramUrl) {
+    Object.assign(this, { canvas, view, peaksUrl, spectrogramUrl, isSpectrogram: false });
+    view.addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
@@ -20,22 +24,40 @@ export class Picture {
     this.draw();
   }
 
+  /** Finer peaks of the stretch of the song that is shown: signed bytes, as those of the server. */
+  showDetail(from, to, peaks) {
+    this.#detail = { from, to, peaks };
+    this.draw();
+  }
+
   draw() {
     const bytes = this.#bytes(this.isSpectrogram ? this.spectrogramUrl : this.peaksUrl);
     this.#fit();
+    this.canvas.parentElement.classList.toggle("waiting", !bytes);
     if (!bytes || !this.canvas.width) return;
+    const [from, to] = [this.view.from, this.view.to].map((seconds) => seconds / this.view.duration);
     const style = getComputedStyle(this.canvas);
-    if (this.isSpectrogram) drawSpectrogram(this.canvas, bytes, SPECTRUM.map((name) => rgb(style.getPropertyValue(name))));
-    else drawWaveform(this.canvas, new Int8Array(bytes.buffer), style.color);
+    if (this.isSpectrogram) drawSpectrogram(this.canvas, bytes, SPECTRUM.map((name) => rgb(style.getPropertyValue(name))), from, to);
+    else if (this.#isDetailed) drawWaveform(this.canvas, this.#detail.peaks, style.color, ...this.#shareOfDetail());
+    else drawWaveform(this.canvas, new Int8Array(bytes.buffer), style.color, from, to);
   }
 
-  /** As many dots as the screen has; this also empties the canvas. */
+  get #isDetailed() {
+    return this.#detail && this.#detail.from <= this.view.from && this.#detail.to >= this.view.to;
+  }
+
+  #shareOfDetail() {
+    const { from, to } = this.#detail;
+    return [this.view.from, this.view.to].map((seconds) => (seconds - from) / (to - from));
+  }
+
+  /** Set the canvas to the resolution of the screen, which also clears it. */
   #fit() {
     this.canvas.width = Math.round(this.canvas.clientWidth * devicePixelRatio);
     this.canvas.height = Math.round(this.canvas.clientHeight * devicePixelRatio);
   }
 
-  /** The bytes if they are here; if not, they are fetched, and then drawn. */
+  /** The bytes, if they are loaded. Otherwise they are fetched and drawn afterwards. */
   #bytes(url) {
     if (!this.#data.has(url)) this.#data.set(url, this.#fetch(url));
     const bytes = this.#data.get(url);

@@ -1,184 +1,194 @@
-// Keeps several media elements in step, as if they were one: they start together, and a small drift is corrected
-// by playing a little faster or slower, which nobody hears, a large one by a jump.
-const IN_STEP = 0.004; // s, below which nothing is done
-const LOST = 0.5; // s, beyond which a jump is better than a nudge
-const NUDGE = 0.04; // the largest change of speed
-const NUDGE_SECONDS = 0.5; // in which a drift is to be gone
-const LOOK_MS = 100;
-const SHORTEST_LOOP = 0.2; // s
-const END = 0.05; // s, as near to its end as an element is started
+// Plays all tracks from one clock, that of an AudioContext. The worker renders them chunk by chunk; each chunk of each
+// track is scheduled at the same sample of the clock, so that the tracks stay in sync to the sample.
+import { Desk } from "./desk.js";
+import { Rendering } from "./rendering.js";
+
+const NB_CHUNKS_AHEAD = 12; // about 2.3 s
+const CONTEXT_RATES = [8000, 96000]; // Hz, that every browser supports; tracks of other rates are resampled
+const LEAD_SECONDS = 0.015; // until a chunk that has just arrived can be heard
+const SWITCH_SECONDS = 0.06; // ahead of the playhead, a rendering with other settings begins
+const SHORTEST_LOOP = 0.1; // s
+const SUSPEND_MS = 60; // after a pause, when it has faded out
 
 export class Transport extends EventTarget {
-  #turn = 0; // grows with each start and stop, so that a start that still waits sees that it is no longer wanted
-  #target = null; // where a jump leads that is not over yet
-  #timer = 0;
-  #drifts = new Map(); // element → how far it was behind when last looked at, s
+  #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  #desk = new Desk();
+  #rendering = null; // what is heard
+  #next = null; // what will be heard as soon as its first chunk is there: { rendering, position }
+  #position = 0; // s, while nothing is heard
+  #nbRenderings = 0;
+  #audible = []; // by track
 
-  /** `media`: the elements; `seconds`: how long they are, until they know it themselves. Tells "change" and "time". */
-  constructor(media, seconds, desk) {
+  /** `urls`: the tracks. Dispatches "opened", "change", "time" (after a jump), "waiting" and what else the worker tells. */
+  constructor(urls, seconds) {
     super();
-    this.desk = desk;
-    this.media = media;
-    this.seconds = seconds;
-    this.playing = false;
-    this.loop = null; // { from, to } in seconds
-    for (const element of media) this.#listen(element);
+    Object.assign(this, { duration: seconds, isPlaying: false, loop: null, tempo: 1, semitones: 0, formats: [] });
+    this.#worker.onmessage = ({ data }) => this.#hear(data);
+    this.#worker.postMessage({ type: "open", urls });
   }
 
-  get time() {
-    return this.#target ?? this.#leader.currentTime;
+  get position() {
+    if (this.#next) return this.#next.position;
+    return this.#rendering?.positionAt(this.#desk.heardTime) ?? this.#position;
   }
 
-  get duration() {
-    return Math.max(...this.media.map((element) => element.duration || 0)) || this.seconds;
+  /** The level of each track, a factor. */
+  setLevels(levels) {
+    levels.forEach((level, index) => this.#desk.setLevel(index, level));
+    const wasAudible = this.#audible;
+    this.#audible = levels.map((level) => level > 0);
+    if (this.#isStretched && this.#audible.some((isAudible, index) => isAudible && !wasAudible[index])) this.#refresh();
   }
 
-  play() {
-    if (this.time >= this.duration - 2 * END) this.#target = this.loop?.from ?? 0;
-    this.playing = true;
-    this.#start();
+  /** The peak of the last moment of a track, a factor of full scale. */
+  peak(index) {
+    return this.isPlaying ? this.#desk.peak(index) : 0;
+  }
+
+  async play() {
+    if (this.position >= this.duration - 0.001) this.#position = this.loop?.from ?? 0;
+    this.isPlaying = true;
     this.#tell("change");
+    this.#desk.resume(this.#sampleRate);
+    this.#render(this.#position);
   }
 
   pause() {
-    this.playing = false;
-    this.#hold();
+    const { position } = this;
+    this.isPlaying = false;
+    this.#stop(position);
+    setTimeout(() => this.isPlaying || this.#desk.suspend(), SUSPEND_MS);
     this.#tell("change");
   }
 
   toggle() {
-    if (this.playing) this.pause();
+    if (this.isPlaying) this.pause();
     else this.play();
   }
 
-  /** Go to `seconds`, or as near as the song allows. */
+  /** Jump to `seconds`, within the song. A jump out of the loop ends the loop. */
   seek(seconds) {
-    this.#target = Math.max(0, Math.min(seconds, this.duration - END));
-    if (this.loop && !this.#isInLoop(this.#target)) this.repeat(null);
-    this.#hold();
-    this.#start();
+    const position = Math.max(0, Math.min(seconds, this.duration));
+    if (this.loop && (position < this.loop.from || position >= this.loop.to)) this.#setLoop(null);
+    this.#moveTo(position);
     this.#tell("time");
   }
 
-  /** Play the part from `from` to `to` again and again; null: all of it, once. */
-  repeat(from, to) {
-    const [start, end] = [Math.max(0, Math.min(from, to)), Math.min(this.duration, Math.max(from, to))];
-    this.loop = from === null || end - start < SHORTEST_LOOP ? null : { from: start, to: end };
-    if (this.loop && !this.#isInLoop(this.time)) this.seek(start);
-    this.#tell("change");
-  }
-
-  get #leader() {
-    return this.media[0];
-  }
-
-  #listen(element) {
-    element.addEventListener("error", () => this.#leaveOut(element));
-    element.addEventListener("durationchange", () => this.#tell("change"));
-    element.addEventListener("waiting", () => this.#waitForAll(element));
-    element.addEventListener("ended", () => this.#end(element));
-  }
-
-  #isInLoop(seconds) {
-    return seconds >= this.loop.from && seconds < this.loop.to;
-  }
-
-  /** Let all play at once, as soon as every one of them can. */
-  async #start() {
-    const turn = ++this.#turn;
-    if (this.#target !== null) for (const element of this.media) element.currentTime = this.#target;
-    await Promise.all(this.media.map(whenReady));
-    if (turn !== this.#turn) return;
-    this.#target = null;
-    if (!this.playing) return;
-    await this.desk.hold(); // while all are woken, so that the first does not run ahead
-    await Promise.allSettled(this.media.filter((element) => !isOver(element)).map((element) => element.play()));
-    if (turn !== this.#turn) return;
-    this.desk.run(); // not waited for: on a machine without a sound card Firefox never says that it runs
-    this.#drifts = new Map();
-    this.#look();
-  }
-
-  #hold() {
-    this.#turn += 1;
-    clearTimeout(this.#timer);
-    for (const element of this.media) element.pause();
-  }
-
-  #look() {
-    clearTimeout(this.#timer);
-    const left = this.loop ? this.loop.to - this.time : Infinity;
-    if (left <= 0.005) {
-      this.seek(this.loop.from);
-    } else {
-      this.#correct();
-      this.#timer = setTimeout(() => this.#look(), Math.min(LOOK_MS, 1000 * left));
+  /** Loop between two positions; null: play the whole song once. Returns false if they are too close to each other. */
+  repeat(loop) {
+    if (loop) {
+      loop = { from: Math.max(0, loop.from), to: Math.min(this.duration, loop.to) };
+      if (loop.to - loop.from < SHORTEST_LOOP) return false;
     }
+    this.#setLoop(loop);
+    const { position } = this;
+    if (loop && (position < loop.from || position >= loop.to)) this.#moveTo(loop.from);
+    else this.#refresh();
     this.#tell("time");
+    return true;
   }
 
-  /** A single reading can be wrong by a block of samples, so that only what two of them say is believed. */
-  #correct() {
-    const now = this.#leader.currentTime;
-    for (const element of this.media.filter((other) => !other.ended)) {
-      const behind = now - element.currentTime;
-      const before = this.#drifts.get(element) ?? 0;
-      const sure = behind * before > 0 ? Math.sign(behind) * Math.min(Math.abs(behind), Math.abs(before)) : 0;
-      this.#drifts.set(element, behind);
-      if (Math.abs(sure) > LOST) element.currentTime = now;
-      element.playbackRate = Math.abs(sure) < IN_STEP ? 1 : 1 + clamp(sure / NUDGE_SECONDS, NUDGE);
-    }
-  }
-
-  /** One has nothing to play for a moment: the others wait for it. */
-  #waitForAll(element) {
-    if (!this.playing || element.paused || element.ended) return;
-    this.#target = this.time;
-    this.#hold();
-    this.#start();
-  }
-
-  #end(element) {
-    if (element !== this.#leader || !this.playing) return;
-    if (this.loop) this.seek(this.loop.from);
-    else this.pause();
-  }
-
-  #leaveOut(element) {
-    this.media = this.media.filter((other) => other !== element);
+  /** `tempo`: a factor; `semitones`: the transposition. */
+  setTempo(tempo, semitones) {
+    Object.assign(this, { tempo, semitones });
+    this.#refresh();
     this.#tell("change");
   }
 
-  #tell(what) {
-    this.dispatchEvent(new Event(what));
+  /** Let the worker do something else: see worker.js. It answers with an event. */
+  ask(message) {
+    this.#worker.postMessage(message);
   }
-}
 
-function clamp(value, limit) {
-  return Math.min(limit, Math.max(-limit, value));
-}
+  get #isStretched() {
+    return this.tempo !== 1 || this.semitones !== 0;
+  }
 
-/** Wait until an element can play on from where it is; its data is fetched from here on, not before. */
-function whenReady(element) {
-  const events = ["canplay", "seeked", "error"];
-  element.preload = "auto";
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!isReady(element)) return;
-      for (const event of events) element.removeEventListener(event, look);
-      resolve();
-    };
-    for (const event of events) element.addEventListener(event, look);
-    look();
-  });
-}
+  get #sampleRate() {
+    const rate = Math.max(0, ...this.formats.map((format) => format?.sampleRate ?? 0));
+    return rate >= CONTEXT_RATES[0] && rate <= CONTEXT_RATES[1] ? rate : null;
+  }
 
-/** One that has failed, or is shorter than the others and over, keeps nobody waiting. */
-function isReady(element) {
-  if (element.error) return true;
-  return !element.seeking && (element.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || isOver(element));
-}
+  #hear(message) {
+    if (message.type === "opened") this.#open(message.formats);
+    else if (message.type === "chunk") this.#schedule(message);
+    else this.#tell(message.type, message);
+  }
 
-function isOver(element) {
-  return element.currentTime >= element.duration - END / 2;
+  #open(formats) {
+    this.formats = formats;
+    this.duration = Math.max(...formats.map((format) => format?.seconds ?? 0)) || this.duration;
+    this.#worker.postMessage({ type: "warm", seconds: this.#position });
+    this.#tell("opened");
+    if (this.isPlaying) this.play(); // it was started before
+  }
+
+  #setLoop(loop) {
+    this.loop = loop;
+    this.#tell("change");
+  }
+
+  #moveTo(position) {
+    if (this.isPlaying) this.#render(position);
+    else this.#position = position;
+  }
+
+  /** Go on with other settings from where the playhead is going to be. */
+  #refresh() {
+    if (!this.isPlaying) return;
+    if (this.#next || !this.#rendering) this.#render(this.position);
+    else this.#render(this.#rendering.positionAt(this.#desk.now + SWITCH_SECONDS), this.#desk.now + SWITCH_SECONDS);
+  }
+
+  /** Render from `position` on. It is heard from the clock's time `when` on, or as soon as it is there. */
+  #render(position, when = 0) {
+    if (!this.formats.some(Boolean)) return;
+    const { loop, tempo, semitones } = this;
+    const id = ++this.#nbRenderings;
+    const settings = { position, loop, tempo, semitones, sampleRate: this.#desk.sampleRate };
+    this.#next = { rendering: new Rendering(this.#desk, { id, ...settings }, this.duration), position, when };
+    this.#worker.postMessage({ type: "render", id, credit: NB_CHUNKS_AHEAD, audible: this.#audible, ...settings });
+  }
+
+  #schedule({ id, tracks, isLast }) {
+    if (id === this.#next?.rendering.id) this.#begin();
+    if (id !== this.#rendering?.id) return;
+    const rendering = this.#rendering;
+    rendering.schedule(tracks, () => this.#ended(rendering, isLast));
+  }
+
+  /** The first chunk is there: what is heard fades out, and the new rendering fades in. */
+  #begin() {
+    const time = Math.max(this.#next.when, this.#desk.now + LEAD_SECONDS);
+    const start = this.#desk.frameAt(time);
+    this.#rendering?.stop(time);
+    this.#rendering = this.#next.rendering;
+    this.#rendering.begin(start);
+    this.#next = null;
+  }
+
+  /** A chunk has been heard. */
+  #ended(rendering, isLast) {
+    if (rendering !== this.#rendering) return;
+    if (!isLast) this.#worker.postMessage({ type: "more", id: rendering.id });
+    else if (!this.#next) this.#finish();
+  }
+
+  #finish() {
+    this.isPlaying = false;
+    this.#stop(this.duration);
+    this.#desk.suspend();
+    this.#tell("change");
+  }
+
+  #stop(position) {
+    this.#worker.postMessage({ type: "stop" });
+    this.#rendering?.stop(this.#desk.now);
+    this.#rendering = this.#next = null;
+    this.#position = position;
+  }
+
+  #tell(type, detail = null) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
 }

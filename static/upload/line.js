@@ -1,23 +1,24 @@
-// One file's line in the list: its name, how far it is, and a button that cancels it or sends it again.
-import { announce, tens } from "/static/live.js";
-import { duration, size } from "/static/upload/amounts.js";
-import { objection } from "/static/upload/check.js";
-import { NotSent, send } from "/static/upload/send.js";
-import { say } from "/static/words.js";
+// One file's line in the list: its name, its progress, and a button that cancels the upload or repeats it.
+import { announce, tens } from "../live.js";
+import { duration, size } from "./amounts.js";
+import { objection } from "./check.js";
+import { NotSent, send, separate } from "./send.js";
+import { translate } from "../translation.js";
 
 const template = document.getElementById("line");
 
 export class Line {
-  /** `state`: chosen → waiting → sending → sent; refused before it was sent, failed on the way, or cancelled. */
+  /** `state`: chosen → waiting → sending → sent; or refused before the upload, failed during it, or cancelled. */
   constructor(file, maxBytes) {
     this.file = file;
     this.maxBytes = maxBytes;
     this.state = "chosen";
+    this.options = null; // of the separation that follows the upload; null for none
     this.element = template.content.firstElementChild.cloneNode(true);
     for (const part of ["name", "size", "bar", "words", "button"]) this[part] = this._part(part);
     this.name.textContent = file.name;
     this.size.textContent = size(file.size);
-    this.bar.ariaLabel = say("Sending {name}", { name: file.name });
+    this.bar.ariaLabel = translate("Sending {name}", { name: file.name });
     this.checked = this._check();
   }
 
@@ -25,24 +26,26 @@ export class Line {
     return this.state === "waiting" || this.state === "sending";
   }
 
-  /** The page of the file's job, once it is sent. */
+  /** The page of the file's job, once the file is uploaded. */
   get page() {
-    return `/cgi-bin/uploaded.py?job=${this.job.job}`;
+    return new URL(`../../cgi-bin/${this.options ? "job" : "uploaded"}.py?job=${this.job.job}`, import.meta.url).href;
   }
 
   wait() {
-    this._show("waiting", say("It waits for its turn."));
+    this._show("waiting", translate("Waiting for the other files."));
     this.checked = this._check(); // again, since the file may have changed
-    this._offer(say("Cancel"));
+    this._offer(translate("Cancel"));
   }
 
-  /** Send the file to `address`, if nothing is known against it; afterwards it is sent, refused, failed or cancelled. */
+  /** Upload the file to `address` if it passes the checks. Its state is then sent, refused, failed or cancelled. */
   async send(address) {
     await this.checked;
     if (this.state !== "waiting") return;
     this._begin();
     try {
       this.job = await send(address, this.file, (progress) => this._progress(progress), this.breaker.signal);
+      this._link();
+      if (this.options) await separate(this.job.job, this.options);
       this._end();
     } catch (error) {
       if (!(error instanceof NotSent)) throw error;
@@ -52,7 +55,7 @@ export class Line {
 
   cancel() {
     if (this.state === "sending") this.breaker.abort();
-    else this._stop("cancelled", say("Cancelled."), true);
+    else this._stop("cancelled", translate("Cancelled."), true);
   }
 
   async _check() {
@@ -65,27 +68,30 @@ export class Line {
     this.said = 0;
     this.bar.value = 0;
     this.bar.hidden = false;
-    this._show("sending", say("Sending…"));
+    this._show("sending", translate("Sending…"));
     announce(this.bar.ariaLabel);
   }
 
   _progress({ loaded, total, secondsLeft }) {
     const percent = Math.floor((100 * loaded) / total);
     this.bar.value = percent;
-    if (loaded === total) return this._show("sending", say("All of it is sent; now it is being checked."));
+    if (loaded === total) return this._show("sending", translate("The upload is complete. The file is being checked."));
     const left = { percent, loaded: size(loaded), total: size(total), duration: duration(secondsLeft) };
-    this._show("sending", say("{percent} %, {loaded} of {total}, about {duration} left", left));
-    if (tens(percent) > this.said) this._say(say("{percent} %", { percent: (this.said = tens(percent)) }));
+    this._show("sending", translate("{percent} %, {loaded} of {total}, about {duration} left", left));
+    if (tens(percent) > this.said) this._say(translate("{percent} %", { percent: (this.said = tens(percent)) }));
   }
 
-  _end() {
+  _link() {
     const link = document.createElement("a");
     link.href = this.page;
     link.textContent = this.file.name;
     this.name.replaceChildren(link);
+  }
+
+  _end() {
     this.bar.hidden = true;
-    this._show("sent", say("Sent."));
-    this._say(say("Sent."));
+    this._show("sent", translate("Sent."));
+    this._say(translate("Sent."));
     this._offer("");
   }
 
@@ -93,7 +99,7 @@ export class Line {
     this.bar.hidden = true;
     this._show(state, sentence);
     this._say(sentence);
-    this._offer(again ? say("Send again") : "");
+    this._offer(again ? translate("Send again") : "");
   }
 
   _show(state, sentence) {
@@ -105,7 +111,7 @@ export class Line {
     announce(`${this.file.name}: ${sentence}`);
   }
 
-  /** Let the button do `what`, or take it away; who was on it comes to the line. */
+  /** Give the button the text `what`, or hide it. The focus moves from a hidden button to the line. */
   _offer(what) {
     const focused = document.activeElement === this.button;
     this.button.hidden = !what;

@@ -1,9 +1,9 @@
-// One file on its way to the server.
-import { say } from "/static/words.js";
+// Uploads one file.
+import { translate } from "../translation.js";
 
-const PACE_SECONDS = 5; // over which the speed is taken
+const PACE_SECONDS = 5; // over which the speed is averaged
 
-/** A file could not be sent. `again`: it may go better another time. */
+/** A file could not be uploaded. `again`: whether another attempt may succeed. */
 export class NotSent extends Error {
   constructor(sentence, again) {
     super(sentence);
@@ -12,8 +12,8 @@ export class NotSent extends Error {
 }
 
 /**
- * Send `file` as the form at `address` would. `progress({loaded, total, secondsLeft})` is called on the way, in bytes;
- * `signal` breaks it off. Returns the job as the server tells it. Throws NotSent.
+ * Upload `file` as the form for `address` would. `progress({loaded, total, secondsLeft})` is called during the upload,
+ * in bytes; `signal` aborts it. Returns the job as the server's JSON describes it. Throws NotSent.
  */
 export function send(address, file, progress, signal) {
   const request = new XMLHttpRequest();
@@ -26,26 +26,39 @@ export function send(address, file, progress, signal) {
   };
   const sent = new Promise((resolve, reject) => {
     request.onload = () => (request.status === 201 ? resolve(request.response) : reject(refused(request)));
-    request.onerror = () => reject(new NotSent(say("The connection broke off. The file was not sent."), true));
-    request.onabort = () => reject(new NotSent(say("Cancelled."), true));
+    request.onerror = () => reject(new NotSent(translate("The connection was lost. The file was not uploaded."), true));
+    request.onabort = () => reject(new NotSent(translate("Cancelled."), true));
   });
   signal.addEventListener("abort", () => request.abort());
   request.send(formWith(file));
   return sent;
 }
 
+/** Put an uploaded job into the queue, with the fields `options` of the page. Throws NotSent if that is refused. */
+export async function separate(job, options) {
+  const body = new URLSearchParams([...options, ["job", job]]);
+  const headers = { Accept: "application/json" };
+  let answer;
+  try {
+    answer = await fetch(new URL("../../cgi-bin/separate.py", import.meta.url), { method: "POST", headers, body });
+  } catch {
+    throw new NotSent(translate("The connection was lost. The file was uploaded, but not separated."), false);
+  }
+  if (!answer.ok) throw new NotSent((await answer.json()).error, false);
+}
+
 function formWith(file) {
   const form = new FormData();
-  form.append("filename", file); // as the thesis's form calls it
+  form.append("filename", file); // the name of the field in the thesis's form
   return form;
 }
 
 function refused({ status, response }) {
-  const sentence = response?.error ?? say("The server did not take the file.");
+  const sentence = response?.error ?? translate("The server did not accept the file.");
   return new NotSent(sentence, status === 408 || status >= 500);
 }
 
-/** A function that is told (bytes, time in s) now and then, and returns the bytes a second of late. */
+/** A function that is called with (bytes, time in s) now and then, and returns the recent speed in bytes per second. */
 function makePace() {
   const seen = [{ loaded: 0, at: performance.now() / 1000 }];
   return (loaded, at) => {

@@ -1,0 +1,76 @@
+"""Read the settings of a model from its separator.json. Never imports torch.
+
+Open-Unmix's own format has sample_rate, nfft, nhop and nb_channels. Here a file may also state `kind` ("spleeter" or
+"blend"; without it, the model is of Open-Unmix), `niter`, the iterations of the Wiener filter that suit the model best
+(without it, 1, as in Open-Unmix), and of a blend `models`, the share of each by name.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import WeightsError
+
+OPEN_UNMIX, SPLEETER, BLEND = "open-unmix", "spleeter", "blend"
+MAX_SAMPLE_RATE = 768_000  # Hz
+MAX_NITER = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a model's networks were trained for: `sample_rate` in Hz, `n_fft` and `n_hop` in samples, channels."""
+
+    sample_rate: int
+    n_fft: int
+    n_hop: int
+    nb_channels: int
+    kind: str = OPEN_UNMIX
+    niter: int = 1
+
+
+def read_settings(folder: Path) -> Settings:
+    """Read the settings of the model in `folder`. Raises WeightsError for missing or invalid ones."""
+    path = folder / "separator.json"
+    content = read_json(path)
+    try:
+        kind, niter = content.get("kind", OPEN_UNMIX), content.get("niter", 1)
+        rate, n_fft, n_hop, nb_channels = (int(content[key]) for key in ("sample_rate", "nfft", "nhop", "nb_channels"))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        raise damaged(path) from None
+    if not (0 < rate <= MAX_SAMPLE_RATE and 0 < n_hop <= n_fft // 2 and n_fft % 2 == 0 and nb_channels in (1, 2)):
+        raise damaged(path)
+    if kind not in (OPEN_UNMIX, SPLEETER) or type(niter) is not int or not 0 <= niter <= MAX_NITER:
+        raise damaged(path)
+    return Settings(rate, n_fft, n_hop, nb_channels, kind, niter)
+
+
+def read_shares(folder: Path) -> dict[str, float] | None:
+    """Read the share of each model by name if `folder` holds a blend, else return None. Raises WeightsError."""
+    path = folder / "separator.json"
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("kind") != BLEND:
+        return None
+    shares = content.get("models")
+    if not isinstance(shares, dict) or not shares or not all(is_share(share) for share in shares.values()):
+        raise damaged(path)
+    return {name: float(share) for name, share in shares.items()}
+
+
+def is_share(share: object) -> bool:
+    """Return whether a value is a positive, finite number."""
+    return isinstance(share, (int, float)) and not isinstance(share, bool) and share > 0 and math.isfinite(share)
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file of a model. Raises WeightsError."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        raise WeightsError(f"{path.parent.name}/{path.name} is missing or damaged.") from None
+
+
+def damaged(path: Path) -> WeightsError:
+    """Create the exception for a file with invalid content."""
+    return WeightsError(f"{path.parent.name}/{path.name} is damaged.")

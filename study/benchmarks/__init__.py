@@ -1,0 +1,1 @@
+"""Benchmarks of the separation and of the web server."""

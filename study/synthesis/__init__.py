@@ -1,0 +1,1 @@
+"""Generate songs with known stems to train on."""

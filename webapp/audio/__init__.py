@@ -1,0 +1,1 @@
+"""Sound files: the check of uploads, tags, mixes and pictures. Nothing here depends on jobs or HTTP."""

@@ -1,0 +1,1 @@
+"""What the CGI scripts share: reading the request, receiving an upload, and answering."""

@@ -1,1 +1,0 @@
-"""What visitors see: the pages, and the same as JSON for programs."""

@@ -1,0 +1,1 @@
+"""Jobs: their states, the store on disk, the queue, and what is known of their progress. Nothing here speaks HTTP."""

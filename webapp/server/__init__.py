@@ -1,0 +1,1 @@
+"""The HTTP server: reading and checking requests, running scripts, and sending files."""

@@ -1,0 +1,1 @@
+"""The worker: a process beside the server that runs the queue, draws pictures, and deletes expired jobs."""
