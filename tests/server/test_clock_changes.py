@@ -49,12 +49,15 @@ def test_the_queue_order_does_not_depend_on_the_clock(fake_engine_home, start_se
     jobs = [client.uploaded_job(wave_files.wav()) for _ in range(3)]
     for job in jobs:
         client.separate(job)
+    fake_engine.wait_until_started(fake_engine_home, jobs[0])
     server.kill()
     for number, job in enumerate(jobs):
         path = fake_engine_home / "uploads" / job / "state.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"created": time.time() - number * YEAR}))
-    fake_engine.configure(fake_engine_home)
     client = start_server().client()
+    # The killed server's engine has been ended when its job starts again.
+    wait_until(lambda: fake_engine.events(fake_engine_home).count((jobs[0], "starts")) == 2)
+    fake_engine.configure(fake_engine_home)
     for job in jobs:
         client.wait_for(job, "done")
     assert [job for job, deed in fake_engine.events(fake_engine_home) if deed == "ends"] == jobs

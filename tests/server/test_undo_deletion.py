@@ -9,6 +9,7 @@ from tests.support.waiting import wait_until
 
 DELETE, RESTORE = "/cgi-bin/delete.py", "/cgi-bin/restore.py"
 FOREVER = 3600.0
+PICTURES = (".peaks", ".spectrogram", ".part")
 
 
 @pytest.fixture
@@ -17,13 +18,13 @@ def client(fake_engine_server):
 
 
 def files(home, job: str) -> dict[str, bytes]:
-    """The content of all files of a job, wherever it is."""
+    """The content of all files of a job, wherever it is, but for pictures, which are drawn when a job is done."""
     folders = [*(home / "uploads").glob(f"*{job}"), home / "downloads" / job]
     return {
         path.name: path.read_bytes()
         for folder in folders
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix not in (".peaks", ".spectrogram", ".part")
+        if path.is_file() and path.suffix not in PICTURES and path.name != ".pictures"
     }
 
 
