@@ -97,7 +97,7 @@ def test_a_deleted_song_leaves_the_cluster(cluster, fake_engine_home, start_serv
     client.post("/cgi-bin/delete.py", job=jobs[-1])
     wait_until(lambda: f"song-{jobs[-1][:8]}" not in cluster.output("squeue", "--noheader", "--format=%j"))
     processes.wait_until_gone(fake_engine_home, jobs[-1])
-    assert not (fake_engine_home / "uploads" / jobs[-1]).exists()
+    wait_until(lambda: not (fake_engine_home / "uploads" / jobs[-1]).exists())
     fake_engine.finish_jobs(fake_engine_home)
 
 
