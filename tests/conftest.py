@@ -46,6 +46,11 @@ def without_coverage_of_processes(request) -> Iterator[None]:
         yield
 
 
+def pytest_configure() -> None:
+    """Let NumPy and PyTorch use one thread in each process, since the processes of a run keep all cores busy."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, since tests often wait for a server."""
     return 1 + (os.cpu_count() or 1)
