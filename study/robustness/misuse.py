@@ -125,12 +125,15 @@ def _other_users(song: Path) -> Row:
 
 
 def _orphans(song: Path, number: int, end: signal.Signals) -> Row:
-    """End the server while songs are sent. Their scripts must end, and no song may remain that nobody knows of."""
+    """End the server while songs are sent, and send the rest. The scripts must end, and no song may remain of which
+    nobody was told.
+    """
     with _server() as (server, home):
         content = _upload_head(song) + song.read_bytes()
         with _connections(server.port, number, content[: len(content) // 2]) as connections:
             _wait(lambda: len(_scripts(home)) == number)
             os.kill(server.pid, end)
+            os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # until then, it may acknowledge songs
             for connection in connections:
                 with suppress(OSError):
                     connection.sendall(content[len(content) // 2 :] + serving.TAIL)
