@@ -67,7 +67,7 @@ def test_the_stems_add_up_to_the_mixture(made):
 
 @needs_programs
 def test_drums_bass_and_other_add_up_to_the_mixture():
-    plan = make_plan(np.random.default_rng(1), 6.0)
+    plan = make_plan(np.random.default_rng(1), 3.0)
     for seed in range(3):
         parts = make_parts(plan, np.random.default_rng(seed))
         assert set(parts) == {"drums", "bass", "other"}
