@@ -34,21 +34,6 @@ def four_stems(fake_engine_server, song) -> str:
 
 
 @pytest.fixture
-def open_player(open_page, fake_engine_server):
-    """Open the page of a job, and note all that is played there."""
-
-    def open_(job: str, **options):
-        home = f"http://localhost:{fake_engine_server.port}/"
-        page = open_page(home, **options)
-        page.add_init_script(player.EARS)
-        page.goto(f"{home}cgi-bin/download.py?job={job}")
-        page.locator(".player.open").wait_for()
-        return page
-
-    return open_
-
-
-@pytest.fixture
 def page(open_player, job):
     return open_player(job)
 

@@ -28,27 +28,12 @@ def beeping_job(fake_engine_server) -> str:
     return player.finish(fake_engine_server.client(), wav(beeps(SECONDS)))
 
 
-@pytest.fixture
-def page_of(open_page, fake_engine_server):
-    """Open the page of a job, and note all that is played there."""
-
-    def open_(job: str, **options):
-        home = f"http://localhost:{fake_engine_server.port}/"
-        page = open_page(home, **options)
-        page.add_init_script(player.EARS)
-        page.goto(f"{home}cgi-bin/download.py?job={job}")
-        page.locator(".player.open").wait_for()
-        return page
-
-    return open_
-
-
 def left_channel(home: Path, job: str) -> np.ndarray:
     return soundfile.read(home / "uploads" / job / "song.wav", dtype="float32")[0][:, 0]
 
 
-def test_all_tracks_play_every_sample_in_sync(page_of, fake_engine_server, job):
-    page = page_of(job)
+def test_all_tracks_play_every_sample_in_sync(open_player, fake_engine_server, job):
+    page = open_player(job)
     player.play(page)
     player.wait_for_page(page, lambda: player.time_of(page) > 2)
     player.press(page, "Pause")
@@ -59,8 +44,8 @@ def test_all_tracks_play_every_sample_in_sync(page_of, fake_engine_server, job):
         assert (samples == song[: len(samples)]).all()
 
 
-def test_a_click_on_a_waveform_jumps_there_in_sync(page_of, fake_engine_server, job):
-    page = page_of(job)
+def test_a_click_on_a_waveform_jumps_there_in_sync(open_player, fake_engine_server, job):
+    page = open_player(job)
     player.click_picture(page, 1, 0.5)
     assert abs(player.time_of(page) - SECONDS / 2) < 0.05
     player.play(page)
@@ -84,23 +69,23 @@ def loop_for(page, nb_samples: int) -> tuple[np.ndarray, int]:
     return player.without_gaps(player.played(page)[0]), length
 
 
-def test_a_loop_is_repeated_to_the_sample(page_of, job):
-    sound, length = loop_for(page_of(job), int(2.6 * SAMPLE_RATE))
+def test_a_loop_is_repeated_to_the_sample(open_player, job):
+    sound, length = loop_for(open_player(job), int(2.6 * SAMPLE_RATE))
     assert length == pytest.approx(0.1 * SECONDS * SAMPLE_RATE, rel=0.01)
     assert (sound[: length - FADE] == sound[length : 2 * length - FADE]).all()
     assert (sound[length : 2 * length] == sound[2 * length : 3 * length]).all()
 
 
-def test_the_join_of_a_loop_does_not_click(page_of, fake_engine_server):
+def test_the_join_of_a_loop_does_not_click(open_player, fake_engine_server):
     job = player.finish(fake_engine_server.client(), wav(tone(SECONDS)))
-    sound, length = loop_for(page_of(job), int(2.6 * SAMPLE_RATE))
+    sound, length = loop_for(open_player(job), int(2.6 * SAMPLE_RATE))
     joins = sound[length // 2 :]
     assert player.largest_bend(joins) < 1.5 * player.largest_bend(sound[: length // 2])
 
 
 @pytest.mark.parametrize(("percent", "semitones"), [(50, 0), (150, 0), (100, 6), (100, -6), (75, 2)])
-def test_tempo_and_pitch_are_heard_independently(page_of, beeping_job, percent, semitones):
-    page = page_of(beeping_job)
+def test_tempo_and_pitch_are_heard_independently(open_player, beeping_job, percent, semitones):
+    page = open_player(beeping_job)
     page.get_by_label("Tempo").fill(str(percent))
     page.get_by_label("Pitch").fill(str(semitones))
     player.play(page)
@@ -114,9 +99,9 @@ def test_tempo_and_pitch_are_heard_independently(page_of, beeping_job, percent, 
     assert np.diff(beep_times(sound, BEEP_HZ * factor)) == pytest.approx(100 * BEEP_SECONDS / percent, abs=0.02)
 
 
-def test_a_stretched_tone_has_no_clicks(page_of, fake_engine_server):
+def test_a_stretched_tone_has_no_clicks(open_player, fake_engine_server):
     job = player.finish(fake_engine_server.client(), wav(tone(SECONDS)))
-    page = page_of(job)
+    page = open_player(job)
     page.get_by_label("Tempo").fill("70")
     player.play(page)
     player.wait_for_page(page, lambda: len(player.played(page)[0]) > 3 * SAMPLE_RATE)
@@ -124,8 +109,8 @@ def test_a_stretched_tone_has_no_clicks(page_of, fake_engine_server):
     assert player.largest_bend(sound) < 1.2 * player.largest_bend(tone(1.0)[:, 0])
 
 
-def test_the_mix_is_downloaded_as_it_is_heard(page_of, beeping_job, tmp_path):
-    page = page_of(beeping_job)
+def test_the_mix_is_downloaded_as_it_is_heard(open_player, beeping_job, tmp_path):
+    page = open_player(beeping_job)
     player.press(page, "Mute Vocals")
     player.slider(page, "Volume Music").fill("0.5")
     page.get_by_label("Tempo").fill("80")
@@ -144,8 +129,8 @@ def test_the_mix_is_downloaded_as_it_is_heard(page_of, beeping_job, tmp_path):
     assert np.sqrt(np.mean(mix[:, 1] ** 2)) == pytest.approx(0.5 * np.sqrt(np.mean(beeps(SECONDS)[:, 1] ** 2)), rel=0.1)
 
 
-def test_mute_solo_level_and_original(page_of, job):
-    page = page_of(job)
+def test_mute_solo_level_and_original(open_player, job):
+    page = open_player(job)
     player.play(page)
     player.wait_until_heard(page, [False, True, True])
     player.press(page, "Mute Vocals")
@@ -186,8 +171,8 @@ ODD_FILES = {
 
 
 @pytest.mark.parametrize("name", ODD_FILES)
-def test_odd_files_play_and_end(page_of, fake_engine_server, name):
-    page = page_of(player.finish(fake_engine_server.client(), ODD_FILES[name]))
+def test_odd_files_play_and_end(open_player, fake_engine_server, name):
+    page = open_player(player.finish(fake_engine_server.client(), ODD_FILES[name]))
     player.press(page, "Play")
     player.wait_for_page(page, lambda: page.evaluate("pieces.length") >= 3)
     page.get_by_role("button", name="Play", exact=True).wait_for()  # it has ended
@@ -196,13 +181,13 @@ def test_odd_files_play_and_end(page_of, fake_engine_server, name):
     assert page.locator(".fault:visible").count() == 0
 
 
-def test_a_long_song_starts_and_jumps_at_once_in_bounded_memory(page_of, fake_engine_server, song):
+def test_a_long_song_starts_and_jumps_at_once_in_bounded_memory(open_player, fake_engine_server, song):
     client = fake_engine_server.client()
     job = player.finish(client, song(1.0))
     stems = fake_engine_server.home / "downloads" / job / "song"
     for path in (fake_engine_server.home / "uploads" / job / "song.wav", stems / "vocals.wav", stems / "residual.wav"):
         write_silence(path, 1200)
-    page = page_of(job)
+    page = open_player(job)
     assert page.locator(".total").inner_text() == "20:00"
     heap = page.context.new_cdp_session(page)
     heap.send("Performance.enable")
@@ -254,11 +239,11 @@ def write_silence(path: Path, seconds: int) -> None:
             file.write(number.to_bytes(4, "little"))
 
 
-def test_a_broken_track_does_not_stop_the_others(page_of, fake_engine_server, song):
+def test_a_broken_track_does_not_stop_the_others(open_player, fake_engine_server, song):
     job = player.finish(fake_engine_server.client(), song(2.0))
     broken = fake_engine_server.home / "downloads" / job / "song" / "vocals.wav"
     broken.write_bytes(b"RIFF, and nothing that can be heard")
-    page = page_of(job)
+    page = open_player(job)
     assert "cannot play this file" in page.get_by_role("alert").inner_text()
     player.play(page)
     player.wait_until_heard(page, [False, False, True])
