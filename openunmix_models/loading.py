@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .blend import BlendModel
+from .blend import BlendModel, Part
 from .masks import Model
 from .open_unmix import load_open_unmix
 from .settings import SPLEETER, read_settings
@@ -23,7 +23,8 @@ def load_model(model: Path | Blend, targets: Sequence[str], device: str) -> Mode
         InputError: the models of a blend have different STFTs.
     """
     if isinstance(model, Blend):
-        return BlendModel([(load_model(folder, targets, device), share) for folder, share in model.parts])
+        parts = model.parts_with(targets)
+        return BlendModel([Part(load_model(folder, own, device), own, share) for folder, own, share in parts])
     settings = read_settings(model)
     if settings.kind == SPLEETER:
         return load_spleeter(model, settings, device)

