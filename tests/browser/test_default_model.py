@@ -34,12 +34,13 @@ def test_unavailable_options_are_disabled(offline, open_page, song):
     page.get_by_text("More models").click()
     for name in ("umx", "umxl"):
         assert page.locator(f"input[value={name}]").is_disabled()
+    page.locator("input[value=spleeter]").check()
     best, four = (page.locator(f"input[value='{value}']") for value in ("2-best", "4"))
     for radio, words, models in (
         (best, "Vocals and music, best quality", "umxhq"),
-        (four, "Vocals, drums, bass, other", "umxhq, starter"),
+        (four, "Vocals, drums, bass, other", "umxhq, blend, starter"),
     ):
-        assert not radio.is_visible()  # the blend, which is checked, cannot do it
+        assert not radio.is_visible()  # Spleeter, which is checked, cannot do it
         row = page.locator("label", has_text=words)
         assert row.get_by_text(f"This can be done with: {models}.").is_visible()
         row.click(force=True)

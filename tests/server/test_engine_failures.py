@@ -40,13 +40,13 @@ def test_four_stems_whose_weights_are_not_here_name_the_models_that_are(fake_eng
     client.post("/cgi-bin/separate.py", json_wanted=True, job=job, model="umxhq", stems="4")
     assert "Connect this machine to the internet" in client.wait_for(job, "failed")["error"]
     page = client.get(f"/cgi-bin/job.py?job={job}").text
-    assert "On this machine are: starter." in page
-    button = re.search(r"<form[^>]*>((?:(?!</form>).)*)Separate with starter</button>", page, re.DOTALL)[1]
+    assert "On this machine are: blend, starter." in page
+    button = re.search(r"<form[^>]*>((?:(?!</form>).)*)Separate with blend</button>", page, re.DOTALL)[1]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]+)"', button))
-    assert fields == {"job": job, "model": "starter", "stems": "4"}
+    assert fields == {"job": job, "model": "blend", "stems": "4"}
     fake_engine.configure(fake_engine_home)
     assert client.post("/cgi-bin/separate.py", **fields).status == 303
-    assert client.wait_for(job, "done")["model"] == "starter"
+    assert client.wait_for(job, "done")["model"] == "blend"
 
 
 def test_a_failure_that_another_model_does_not_cure_names_none(fake_engine_home, start_server):
