@@ -17,14 +17,17 @@ RATE = 44100
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory):
-    """Two songs of 2 s with four stems, and one of vocals and accompaniment."""
+    """Two songs of 2 s with four stems, and one of vocals and accompaniment.
+
+    The former are mono, because museval solves systems of equations whose size grows with sources and channels.
+    """
     folder = tmp_path_factory.mktemp("songs")
     rng = np.random.default_rng(4)
     four, two = ("vocals", "drums", "bass", "other"), ("vocals", "accompaniment")
-    for name, stems in (("one", four), ("three", two), ("two", four)):
+    for name, stems, nb_channels in (("one", four, 1), ("three", two, 2), ("two", four, 1)):
         (folder / name).mkdir()
         for stem in stems:
-            soundfile.write(folder / name / f"{stem}.wav", 0.1 * rng.standard_normal((2 * RATE, 2)), RATE)
+            soundfile.write(folder / name / f"{stem}.wav", 0.1 * rng.standard_normal((2 * RATE, nb_channels)), RATE)
     return folder
 
 
