@@ -33,6 +33,7 @@ const settings = new Settings(player.dataset.jobs);
 let current = stems[0]; // the track that was last used
 let dragged = null; // the position that the visitor drags the slider to, s
 let saving = 0;
+let nextFrame = 0;
 
 function tell(sentence) {
   find(".message").textContent = sentence;
@@ -80,7 +81,13 @@ function animate() {
   for (const row of rows) row.showPeak(transport.peak(row.index));
   if (transport.isPlaying) view.follow(transport.position);
   showTime();
-  if (transport.isPlaying) requestAnimationFrame(animate);
+  if (transport.isPlaying) startToAnimate();
+}
+
+/** Every change of the transport calls this, so that it must not begin a second sequence of frames. */
+function startToAnimate() {
+  cancelAnimationFrame(nextFrame);
+  nextFrame = requestAnimationFrame(animate);
 }
 
 function use(row) {
@@ -133,7 +140,7 @@ function wireTransport() {
   transport.addEventListener("opened", open);
   transport.addEventListener("time", showTransport);
   transport.addEventListener("change", showTransport);
-  transport.addEventListener("change", () => transport.isPlaying && requestAnimationFrame(animate));
+  transport.addEventListener("change", () => transport.isPlaying && startToAnimate());
   transport.addEventListener("waiting", ({ detail }) => tell(detail.isWaiting ? translate("The server does not respond. Retrying.") : ""));
   transport.addEventListener("gone", () => {
     transport.pause();

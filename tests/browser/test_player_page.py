@@ -21,6 +21,17 @@ COLOURS = """() => [...document.querySelectorAll(".track:not([hidden])")].flatMa
   getComputedStyle(track.querySelector(".button")).backgroundColor,
 ])"""
 
+NB_FRAMES = 30
+# How many frames the page asks for while NB_FRAMES are drawn
+REQUESTED = """async (nbFrames) => {
+  const request = window.requestAnimationFrame;
+  let requested = 0;
+  window.requestAnimationFrame = (callback) => (requested++, request(callback));
+  for (let frame = 0; frame < nbFrames; frame++) await new Promise((resolve) => request(resolve));
+  window.requestAnimationFrame = request;
+  return requested;
+}"""
+
 
 @pytest.fixture(scope="module")
 def job(fake_engine_server, song) -> str:
@@ -292,6 +303,15 @@ def test_the_meter_shows_the_level(page):
     player.wait_for_page(page, lambda: float(page.evaluate(level) or 0) > 0.5)
     player.press(page, "Pause")
     player.wait_for_page(page, lambda: float(page.evaluate(level)) == 0)
+
+
+def test_changes_during_playback_do_not_add_to_what_is_drawn(page):
+    """Each change once began another sequence of frames, so that dragging a slider slowed the page down."""
+    player.play(page)
+    for semitones in range(1, 5):
+        page.get_by_label("Pitch").fill(str(semitones))
+        page.wait_for_timeout(150)
+    assert page.evaluate(REQUESTED, NB_FRAMES) <= 1.2 * NB_FRAMES
 
 
 def test_a_comparison_switches_between_two_results(open_player, fake_engine_server, job):
