@@ -1,6 +1,8 @@
 // The mixing desk: one input per track, with a level and a meter. Its clock is that of the AudioContext.
 const FADE = 0.012; // s, time constant of a change of level
 const METER_SAMPLES = 2048;
+// In Firefox, the getter of the output latency and the audio callback can wait for each other, and the page hangs for good.
+const MAY_ASK_FOR_LATENCY = !navigator.userAgent.includes("Firefox/");
 
 export class Desk {
   #levels = []; // by track
@@ -35,7 +37,7 @@ export class Desk {
 
   /** The time of what is heard at the moment, s. */
   get heardTime() {
-    const latency = this.#context.outputLatency;
+    const latency = MAY_ASK_FOR_LATENCY ? this.#context.outputLatency : 0;
     return this.#context.currentTime - (latency > 0 && latency < 1 ? latency : 0);
   }
 
