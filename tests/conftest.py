@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support import fake_engine
+from tests.support import chromium, fake_engine
 from tests.support.client import Client
-from tests.support.programs import require_program
 from tests.support.project import copy_project, copy_study
 from tests.support.server import COVERAGE, RunningServer
 from tests.support.warm_processes import WarmProcesses
@@ -30,11 +29,6 @@ UNMEASURED_FILES = """
     test_engine_failures test_file_names test_jobs test_open_files test_openapi test_proxy_prefix test_requests
     test_responsiveness test_slow_readers test_slow_senders
 """
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-BROWSER_OPTIONS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -155,14 +149,17 @@ def song(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium, as installed on this machine. Skips without one, but fails in CI."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = require_program(*BROWSERS)
-    with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
+def playwright():
+    """Playwright, which can be started only once in a process."""
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
+    """Headless Chromium, as installed on this machine."""
+    with chromium.launched(playwright, chromium.HEADLESS) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
-"""The main flow in a real browser, headless Chromium."""
+"""The main flow in a complete Chromium, as a visitor has it."""
 
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from tests.support import fake_engine, recordings
+from tests.support import chromium, fake_engine, recordings
 
 SAMPLE_RATE = 44100
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    with chromium.launched(playwright, chromium.COMPLETE) as browser:
+        yield browser
 
 
 def home_of(server) -> str:
