@@ -1,14 +1,18 @@
 """The project's root, and copies of the parts that a server needs to run."""
 
 import compileall
+import os
 import re
 import shutil
+import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("webapp", "openunmix_models", "audiofiles")
 SERVED = ("pyproject.toml", "server.py", "cgi-bin", "static", *PACKAGES)
+EDITED = (".py", ".toml", ".json")  # kinds of files that some tests edit in their copy
 DOWNLOADED_MODELS = ("umx", "umxhq", "umxl", "spleeter")
 # A proxy that refuses every connection: nothing outside this machine can be reached through it.
 NO_NETWORK = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
@@ -17,27 +21,43 @@ NO_NETWORK = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0
 def copy_project(home: Path) -> Path:
     """Copy what the server needs into `home`, so that each test has its own uploads/ and downloads/.
 
-    The copy includes compiled code, so that its servers and scripts need not compile it again.
+    The copy includes compiled code, so that its servers and scripts need not compile it again. Files that no test edits
+    are links to those of one copy for this process, because creating hundreds of files takes longer than many a test.
     """
-    _compile()
+    for path in Path(_first_copy().name).iterdir():
+        if path.is_dir():
+            shutil.copytree(path, home / path.name, copy_function=_link_or_copy)
+        else:
+            _link_or_copy(path, home / path.name)
+    return home
+
+
+@cache
+def _first_copy() -> tempfile.TemporaryDirectory:
+    """The project in a folder that is removed when this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="project")
+    for name in PACKAGES:
+        compileall.compile_dir(PROJECT / name, quiet=1)
     for name in SERVED:
         if (PROJECT / name).is_dir():
-            shutil.copytree(PROJECT / name, home / name, ignore=ignore_downloads)
+            shutil.copytree(PROJECT / name, Path(folder.name, name), ignore=ignore_downloads)
         else:
-            shutil.copy(PROJECT / name, home / name)
-    return home
+            shutil.copy2(PROJECT / name, Path(folder.name, name))
+    return folder
+
+
+def _link_or_copy(path: Path | str, copied: Path | str) -> None:
+    if not str(path).endswith(EDITED):
+        with suppress(OSError):  # the other folder is on another disk, or the file system has no links
+            os.link(path, copied)
+            return
+    shutil.copy2(path, copied)
 
 
 def ignore_downloads(folder: str, names: list[str]) -> list[str]:
     """Leave out weights that were downloaded, so that every machine tests the same models."""
     is_downloaded = Path(folder).name in DOWNLOADED_MODELS
     return [name for name in names if is_downloaded and name.endswith((".pth", ".part"))]
-
-
-@cache
-def _compile() -> None:
-    for name in PACKAGES:
-        compileall.compile_dir(PROJECT / name, quiet=1)
 
 
 def copy_study(home: Path) -> None:

@@ -43,8 +43,8 @@ def damage_weights(weights: Path, damage: str) -> None:
     """Cut the file ("cut"), change one bit of it ("byte"), or replace it by a folder ("folder")."""
     raw = weights.read_bytes()
     middle = len(raw) // 2
+    weights.unlink()  # other copies of the project may have links to the same file
     if damage == "folder":
-        weights.unlink()
         weights.mkdir()
     else:
         byte = raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :]
