@@ -25,10 +25,10 @@ SAMPLE_RATE = 44100
 # code that the other tests run too.
 UNMEASURED_FOLDERS = ("browser", "robustness", "study")
 UNMEASURED_FILES = """
-    test_access_control test_cancel test_crash_recovery test_curl_examples test_default_model test_docs_commands
-    test_engine_failures test_export_downloads test_file_names test_formats test_jobs test_network_access
-    test_open_files test_openapi test_proxy_prefix test_requests test_responsiveness test_separate_again
-    test_separation_options test_slow_crowds test_slow_readers test_slow_senders test_slurm
+    test_access_control test_crash_recovery test_curl_examples test_default_model test_docs_commands
+    test_engine_failures test_export_downloads test_file_names test_jobs test_network_access test_open_files
+    test_openapi test_proxy_prefix test_requests test_responsiveness test_slow_crowds test_slow_readers
+    test_slow_senders test_slurm
 """
 
 
