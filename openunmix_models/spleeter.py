@@ -16,9 +16,9 @@ from .checkpoints import load_network
 from .masks import BINS_AT_ONCE, MaskEstimator, Model, Progress, Workspace
 from .settings import Settings, damaged
 from .unet import UNet
-from .weights import weights_file
+from .weights import ACCOMPANIMENT, weights_file
 
-VOCALS, ACCOMPANIMENT = "vocals", "accompaniment"
+VOCALS = "vocals"
 STFT = (44100, 4096, 1024, 2)  # rate, n_fft, n_hop and nb_channels that the networks were trained with
 NB_FRAMES, NB_BINS = 512, 1024  # of a segment: 11.9 s, and the frequencies below 11 kHz
 OVERLAP = 32  # frames

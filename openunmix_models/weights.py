@@ -111,8 +111,8 @@ def model_targets(model: AnyModel) -> list[str]:
 def default_niter(model: AnyModel, targets: Sequence[str]) -> int:
     """Return the model's default number of Wiener filter iterations for `targets`.
 
-    A blend filters only several targets, because an iteration makes its vocals worse and its other stems better; the
-    card of the model `blend` has the figures. Raises WeightsError for invalid settings.
+    A blend filters only several targets: an iteration makes the drums and the rest of a song better, but Spleeter's
+    vocals worse if they are the only target (see the cards of both models). Raises WeightsError for invalid settings.
     """
     if isinstance(model, Blend):
         return int(len(targets) > 1)

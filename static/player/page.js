@@ -84,7 +84,7 @@ function animate() {
   if (transport.isPlaying) startToAnimate();
 }
 
-/** Every change of the transport calls this, so that it must not begin a second sequence of frames. */
+/** Draw the next frame. Every change of the transport calls this, and there must be only one sequence of frames. */
 function startToAnimate() {
   cancelAnimationFrame(nextFrame);
   nextFrame = requestAnimationFrame(animate);

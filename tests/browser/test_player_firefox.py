@@ -11,7 +11,6 @@ from tests.support.waiting import wait_until
 
 SECONDS = 8.0
 LOOP_SECONDS = 0.8
-FADE = 442  # samples of a loop's crossfade
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def test_a_loop_is_repeated_to_the_sample(open_player, job):
     page.click(".loop-to")
     sound = player.without_gaps(play(page, 3.2 * LOOP_SECONDS)[0])
     length = round(LOOP_SECONDS * SAMPLE_RATE)
-    assert (sound[: length - FADE] == sound[length : 2 * length - FADE]).all()
+    assert (sound[: length - player.LOOP_FADE] == sound[length : 2 * length - player.LOOP_FADE]).all()
     assert (sound[length : 2 * length] == sound[2 * length : 3 * length]).all()
 
 

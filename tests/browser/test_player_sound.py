@@ -10,7 +10,6 @@ from tests.support import player, wave_files
 from tests.support.tones import BEEP_HZ, BEEP_SECONDS, SAMPLE_RATE, TONE_HZ, beep_times, beeps, tone, wav
 
 SECONDS = 8.0
-FADE = 442  # samples of a loop's crossfade
 MANY = 100  # gaps, where stretching three tracks takes all of a busy machine
 NB_TRIES = 4  # of a latency, on a machine that does other things as well
 START_MS, JUMP_MS = 300, 150
@@ -72,7 +71,7 @@ def loop_for(page, nb_samples: int) -> tuple[np.ndarray, int]:
 def test_a_loop_is_repeated_to_the_sample(open_player, job):
     sound, length = loop_for(open_player(job), int(2.6 * SAMPLE_RATE))
     assert length == pytest.approx(0.1 * SECONDS * SAMPLE_RATE, rel=0.01)
-    assert (sound[: length - FADE] == sound[length : 2 * length - FADE]).all()
+    assert (sound[: length - player.LOOP_FADE] == sound[length : 2 * length - player.LOOP_FADE]).all()
     assert (sound[length : 2 * length] == sound[2 * length : 3 * length]).all()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tests.support.waiting import wait_until
 
 KINDS = ("peaks", "spectrogram")
+LOOP_FADE = 442  # samples of a loop's crossfade
 
 # Note every piece of sound that is scheduled, and each track's last node.
 EARS = """
