@@ -7,6 +7,9 @@ from contextlib import suppress
 # scripts of many uploads kept the server, which needs a fifth of a core, from answering for seconds. The separation
 # inherits it from the worker, since otherwise it would keep the scripts waiting.
 WORK = 5
+# For processes that load NumPy without linear algebra. OpenBLAS would start a thread for each core, which takes
+# addresses, and waits in a loop for work that never comes.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def lower(pid: int, steps: int) -> None:

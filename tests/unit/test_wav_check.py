@@ -3,26 +3,37 @@
 import contextlib
 import os
 import random
+import subprocess
+import sys
 
 import pytest
+import soundfile
 
+from audiofiles import wav_header
 from tests.support import wave_files
+from tests.support.project import PROJECT
 from webapp.audio import wav_check
 from webapp.errors import AudioError, AudioTooLong
+
+
+def damaged_headers(whole: bytes, count: int) -> list[bytes]:
+    """The file with up to four changed bytes among its first 100, in `count` ways."""
+    rng = random.Random(5)
+    damaged = []
+    for _ in range(count):
+        content = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            content[rng.randrange(100)] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
+        damaged.append(bytes(content))
+    return damaged
 
 
 @pytest.mark.parametrize(
     "whole", [wave_files.wav(), wave_files.rf64(), wave_files.encoded(format="WAVEX", subtype="PCM_24")]
 )
 def test_damaged_headers_are_accepted_or_refused_without_other_errors(tmp_path, whole):
-    rng = random.Random(5)
     path = tmp_path / "song.wav"
-    damaged = [whole[:length] for length in range(120)]
-    for _ in range(400):
-        content = bytearray(whole)
-        for _ in range(rng.randint(1, 4)):
-            content[rng.randrange(100)] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
-        damaged.append(bytes(content))
+    damaged = [whole[:length] for length in range(120)] + damaged_headers(whole, 400)
     nb_refused = 0
     for content in damaged:
         path.write_bytes(content)
@@ -31,6 +42,33 @@ def test_damaged_headers_are_accepted_or_refused_without_other_errors(tmp_path, 
             assert wav_check.check(path).seconds > 0
             nb_refused -= 1
     assert 50 < nb_refused < len(damaged)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
+def test_an_ordinary_header_is_read_as_libsndfile_reads_it(tmp_path, subtype):
+    path = tmp_path / "song.wav"
+    whole = wave_files.encoded(subtype=subtype)
+    nb_ordinary = 0
+    for content in [whole, *damaged_headers(whole, 300)]:
+        path.write_bytes(content)
+        header = wav_header.read(path)
+        if header and wav_check._is_ordinary(header):
+            nb_ordinary += 1
+            info = soundfile.info(path)
+            assert wav_check._stated_sound(header) == (info.channels, info.samplerate, info.frames)
+            assert info.format in wav_check.WAV_FORMATS
+    assert nb_ordinary > 20
+
+
+def test_libsndfile_is_not_loaded_for_an_ordinary_header(tmp_path):
+    path = tmp_path / "song.wav"
+    path.write_bytes(wave_files.wav())
+    program = (
+        "import sys; from pathlib import Path; from webapp.audio import recording_check;"
+        "recording_check.check(Path(sys.argv[1])); print(sorted({'numpy', 'soundfile'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], cwd=PROJECT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize("missing", [0, 1, 4])

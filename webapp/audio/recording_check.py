@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audiofiles import riff, wav_header
-from webapp import limits
+from webapp import limits, priority
 from webapp.audio import wav_check
 from webapp.audio.wav_check import MAX_CHANNELS, AudioInfo
 from webapp.errors import AudioError, AudioTooLong
@@ -56,8 +56,7 @@ def _is_plain_wav(path: Path) -> bool:
 def _probe(path: Path) -> dict[str, Any]:
     """What the model side says of the file. Raises AudioError."""
     command = [sys.executable, "-m", "openunmix_models.probe", path.name]  # other users of the machine can read it
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    environment["OPENBLAS_NUM_THREADS"] = "1"  # each thread takes addresses, which are limited
+    environment = os.environ | priority.ONE_THREAD | {"PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(
             command,

@@ -68,7 +68,7 @@ def run(
     take.
     """
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    server = {SERVER: str(os.getpid())}
+    server = priority.ONE_THREAD | {SERVER: str(os.getpid())}
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", str(script)],

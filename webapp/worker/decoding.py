@@ -5,13 +5,12 @@ import sys
 import time
 from contextlib import suppress
 
-from webapp import atomic, limits
+from webapp import atomic, limits, priority
 from webapp.jobs.job import Job
 from webapp.translation import mark_for_translation
 from webapp.worker.neutral_paths import NeutralPaths
 from webapp.worker.separation import Separation, start_process
 
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # each thread takes addresses, which are limited
 DAMAGED = mark_for_translation("Some parts of the file are damaged and were left out.")
 # The exit statuses of openunmix_models.decode → why the job failed.
 REASONS = {
@@ -35,7 +34,7 @@ class Decoding(Separation):
         command = [sys.executable, "-m", "openunmix_models.decode", str(encoded), str(decoded)]
         command += ["--max-seconds", str(limits.current().max_song_hours * 3600)]
         with job.log.open("wb") as log:
-            self.process = start_process(job, command, ONE_THREAD, stdout=log, stderr=log)
+            self.process = start_process(job, command, priority.ONE_THREAD, stdout=log, stderr=log)
         self.job, self.job_id = job, job.id
         self.has_begun = True
         self._started_at = time.monotonic()

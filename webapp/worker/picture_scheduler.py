@@ -52,7 +52,8 @@ class PictureScheduler:
 
 def _start(job: Job) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "webapp.worker.pictures"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(job), stdin=subprocess.DEVNULL, **NEW_GROUP)
+    variables = environment(job) | priority.ONE_THREAD
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, **NEW_GROUP)
     _lower_priority(process.pid)
     return process
 
