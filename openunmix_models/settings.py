@@ -1,7 +1,7 @@
 """Read the settings of a model from its separator.json. Never imports torch.
 
 Open-Unmix's own format has sample_rate, nfft, nhop and nb_channels. Here a file may also state `kind` ("spleeter" or
-"blend"; without it, the model is of Open-Unmix), `niter`, the iterations of the Wiener filter that suit the model best
+"blend"; without it, the model is of Open-Unmix), `niter`, the iterations of the Wiener filter that suit one target best
 (without it, 1, as in Open-Unmix), and of a blend `models`, the share of each by name.
 """
 

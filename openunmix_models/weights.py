@@ -109,14 +109,18 @@ def model_targets(model: AnyModel) -> list[str]:
 
 
 def default_niter(model: AnyModel, targets: Sequence[str]) -> int:
-    """Return the model's default number of Wiener filter iterations for `targets`.
+    """Return the default number of Wiener filter iterations for `targets`.
 
-    A blend filters only several targets: an iteration makes the drums and the rest of a song better, but Spleeter's
-    vocals worse if they are the only target (see the cards of both models). Raises WeightsError for invalid settings.
+    For one target it is the model's own, and 0 for a blend. Several targets are filtered at least once, because that
+    makes the drums and the rest of a song better (see the models' cards), except Spleeter's, whose masks add up to 1.
+    Raises WeightsError for invalid settings.
     """
     if isinstance(model, Blend):
         return int(len(targets) > 1)
-    return read_settings(model).niter if (model / "separator.json").is_file() else Settings.niter
+    if not (model / "separator.json").is_file():  # it will be downloaded
+        return Settings.niter
+    settings = read_settings(model)
+    return max(settings.niter, int(len(targets) > 1 and settings.kind != SPLEETER))
 
 
 def weights_file(folder: Path, target: str) -> Path:

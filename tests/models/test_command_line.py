@@ -57,11 +57,14 @@ def test_invalid_arguments_get_one_sentence(short_song, argv, sentence, capsys):
     assert stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("stated", "same_as"), [({}, 1), ({"niter": 0}, 0)])
-def test_a_model_states_its_default_niter(short_song, tmp_path, stated, same_as):
-    settings = save_random_model(tmp_path / "model", hidden_size=16) / "separator.json"
+@pytest.mark.parametrize(
+    ("stated", "targets", "same_as"), [({}, 1, 1), ({"niter": 0}, 1, 0), ({}, 2, 1), ({"niter": 0}, 2, 1)]
+)
+def test_a_model_states_its_default_niter_for_one_target(short_song, tmp_path, stated, targets, same_as):
+    names = ("vocals", "drums")[:targets]
+    settings = save_random_model(tmp_path / "model", hidden_size=16, targets=names) / "separator.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | stated))
-    argv = [short_song, "--model", str(tmp_path / "model"), "--targets", "vocals", "--residual", "music"]
+    argv = [short_song, "--model", str(tmp_path / "model"), "--targets", *names, "--residual", "music"]
     samples = {}
     for niter in (None, 0, 1):
         words = [] if niter is None else ["--niter", str(niter)]
