@@ -30,7 +30,7 @@ STARTER = ["--model", "starter", "--targets", "vocals", "--residual", "music"]
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["--model", "starter", "--targets", "vocals"], "at least two sources"),
+        (["--model", "starter", "--targets", "vocals", "--niter", "1"], "at least two sources"),
         ([*STARTER, "--targets", "other"], "starter has no target other"),
         (["--model", "starter", "--residual", "vocals"], "same name"),
         (["--model", "starter", "--residual", "../music"], "'../music' is not a valid name"),
