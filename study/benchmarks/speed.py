@@ -21,6 +21,7 @@ STARTER = "starter"
 UMX = "umx"
 SECONDS = (8, 60, 240)
 SAMPLE_RATE = 44100
+FILTER_OF_UMX = ("--niter", "1")  # its default, so that its stems and those of the same model here are equal
 LARGEST_DIFFERENCE = 1e-4  # of full scale
 
 
@@ -86,16 +87,18 @@ def _measure(
 ) -> dict[str, list[Run]]:
     """Run the commands alternately, and return the runs of each without the warm-up run."""
     runs: dict[str, list[Run]] = {name: [] for name in commands}
+    compared = commands[UMX][-1] if UMX in commands else None
     for _ in range(1 + arguments.repeats):
         for name, (module, model) in commands.items():
-            runs[name].append(_run(module, model, path, arguments.targets, scratch / _folder(name)))
+            options = ["--targets", *arguments.targets, *(FILTER_OF_UMX if model == compared else ())]
+            runs[name].append(_run(module, model, path, options, scratch / _folder(name)))
     return {name: counted[1:] for name, counted in runs.items()}
 
 
-def _run(module: str, model: str, path: Path, targets: Sequence[str], outdir: Path) -> Run:
-    options = ["--model", model, "--targets", *targets, "--residual", "residual", "--no-cuda"]
+def _run(module: str, model: str, path: Path, options: Sequence[str], outdir: Path) -> Run:
+    command = [sys.executable, "-m", module, path.resolve(), "--model", model, *options]
     try:
-        return run_measured([sys.executable, "-m", module, path.resolve(), *options, "--outdir", outdir])
+        return run_measured([*command, "--residual", "residual", "--no-cuda", "--outdir", outdir])
     except CommandFailed as failed:
         raise SystemExit(f"{module} failed with {Path(model).name}:\n{failed.output}") from None
 
