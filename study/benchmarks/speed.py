@@ -21,7 +21,7 @@ STARTER = "starter"
 UMX = "umx"
 SECONDS = (8, 60, 240)
 SAMPLE_RATE = 44100
-FILTER_OF_UMX = ("--niter", "1")  # its default, so that its stems and those of the same model here are equal
+FILTER_OF_UMX = ("--niter", "1")  # umx's default; the same model must use it here too, so that the stems are equal
 LARGEST_DIFFERENCE = 1e-4  # of full scale
 
 

@@ -95,6 +95,7 @@ def test_a_target_is_blended_from_the_models_that_have_it(models, tmp_path, targ
 def test_only_several_targets_are_filtered_by_default(models):
     assert default_niter(find_model("unet+a"), ["vocals"]) == 0
     assert default_niter(find_model("unet+a"), ["vocals", "drums"]) == 1
+    assert default_niter(find_model("unet"), ["vocals", "accompaniment"]) == 0  # Spleeter's masks add up to 1
 
 
 def test_another_stft_is_refused_with_one_sentence(models, tmp_path, capsys):

@@ -274,6 +274,12 @@ def test_published_files_carry_their_hash_and_umxl_its_licence():
     assert "not for commercial use" in weights.PUBLISHED["umxl"].licence
 
 
+def test_the_starter_filters_only_several_targets_by_default():
+    starter = weights.find_model("starter")
+    assert weights.default_niter(starter, ["vocals"]) == 0
+    assert weights.default_niter(starter, ["vocals", "drums", "bass"]) == 1
+
+
 @pytest.mark.parametrize("model", ["../starter", "starter/", "no/where", "..", "", "starter\0"])
 def test_a_model_is_a_name_or_a_folder(tmp_path, monkeypatch, model):
     monkeypatch.chdir(tmp_path)
