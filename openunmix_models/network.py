@@ -39,11 +39,11 @@ class Network:
         self.layers = [[lstm.to(device) for lstm in layer] for layer in self.layers]
         return self
 
-    def encode(self, magnitudes: Tensor) -> Tensor:
-        """Compute features (nb_frames, hidden_size) from magnitudes (nb_channels, nb_frames, nb_bins)."""
+    def encode(self, magnitudes: Tensor, gain: float = 1.0) -> Tensor:
+        """Compute features (nb_frames, hidden_size) from magnitudes (nb_channels, nb_frames, nb_bins) times `gain`."""
         weight, out = self._encoder
         for channel, weight_of_channel in zip(magnitudes, weight, strict=True):
-            out = torch.addmm(out, channel[:, : self.nb_bins], weight_of_channel)
+            out = torch.addmm(out, channel[:, : self.nb_bins], weight_of_channel, alpha=gain)
         return out.tanh_()
 
     def decode(self, features: Tensor, recurrent: Tensor) -> Tensor:

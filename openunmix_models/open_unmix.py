@@ -1,7 +1,8 @@
 """Open-Unmix (`network`) as a model that streams from disk: one LSTM network for each target.
 
-The first pass computes the first layer's features of every frame and writes them to disk. The second runs the LSTM
-layers over them, one layer at a time. The third computes the masks with the networks' last layers.
+The first pass scales each window to the networks' input levels, if the model states them, computes the first layer's
+features of every frame, and writes them to disk. The second runs the LSTM layers over them, one layer at a time. The
+third computes the masks with the networks' last layers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .checkpoints import load_network
+from .input_level import gain_to
 from .masks import BINS_AT_ONCE, FRAMES_AT_ONCE, MaskEstimator, Model, Progress, Workspace
 from .network import Network
 from .recurrence import read_joined, run_layer
@@ -33,7 +35,7 @@ class OpenUnmix(Model):
     pass_seconds = (0.4, 1.2, 2.2)
 
     def estimator(self, targets: Sequence[str], workspace: Workspace) -> "OpenUnmixEstimator":
-        return OpenUnmixEstimator([self.networks[target] for target in targets], self.settings, workspace)
+        return OpenUnmixEstimator(self, targets, workspace)
 
     def scratch_bytes(self, targets: Sequence[str]) -> tuple[int, int]:
         """The features of each target, and the outputs of two layers."""
@@ -67,19 +69,25 @@ def load_open_unmix(folder: Path, settings: Settings, targets: Sequence[str], de
 class OpenUnmixEstimator(MaskEstimator):
     """The masks of one signal."""
 
-    def __init__(self, networks: Sequence[Network], settings: Settings, workspace: Workspace):
-        self._networks, self._settings, self._workspace = networks, settings, workspace
-        self._features = [workspace.sequence(network.hidden_size) for network in networks]
+    def __init__(self, model: OpenUnmix, targets: Sequence[str], workspace: Workspace):
+        self._networks = [model.networks[target] for target in targets]
+        self._levels = [model.settings.input_levels.get(target) for target in targets]
+        self._settings, self._workspace = model.settings, workspace
+        self._features = [workspace.sequence(network.hidden_size) for network in self._networks]
 
-    def encode(self, start: int, magnitudes: Tensor) -> None:
-        """Write each network's features, (nb_frames, nb_pairs, hidden_size), to disk."""
-        nb_bins = max(network.nb_bins for network in self._networks)
-        pairs = [self._to_network_channels(pair) for pair in torch.split(magnitudes[..., :nb_bins], 2)]
-        for network, features in zip(self._networks, self._features, strict=True):
-            features.write(start, torch.stack([network.encode(pair) for pair in pairs], dim=1))
+    def encode(self, start: int, magnitudes: Tensor) -> list[Tensor]:
+        """Compute each network's features, (nb_frames, nb_pairs, hidden_size)."""
+        pairs = torch.split(magnitudes, 2)
+        inputs = [self._to_network_channels(pair) for pair in pairs]
+        return [
+            torch.stack([network.encode(x, gain_to(level, pair)) for x, pair in zip(inputs, pairs, strict=True)], dim=1)
+            for network, level in zip(self._networks, self._levels, strict=True)
+        ]
 
-    def store(self, start: int, encoded: None) -> None:
-        """Do nothing: `encode` has written the features."""
+    def store(self, start: int, encoded: list[Tensor]) -> None:
+        """Write the features; where windows overlap, those of the later window remain."""
+        for features, of_network in zip(self._features, encoded, strict=True):
+            features.write(start, of_network)
 
     def finish(self, nb_frames: int, progress: Progress) -> None:
         """Run each network's LSTM layers and the layer after them; their result replaces the features."""

@@ -2,25 +2,29 @@
 
 Open-Unmix's own format has sample_rate, nfft, nhop and nb_channels. Here a file may also state `kind` ("spleeter" or
 "blend"; without it, the model is of Open-Unmix), `niter`, the iterations of the Wiener filter that suit one target best
-(without it, 1, as in Open-Unmix), and of a blend `models`, the share of each by name.
+(without it, 1, as in Open-Unmix), `input_levels`, the level in dB that each target's network works best at (without
+one, it receives the recording as it is), and of a blend `models`, the share of each by name.
 """
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import WeightsError
 
 OPEN_UNMIX, SPLEETER, BLEND = "open-unmix", "spleeter", "blend"
 MAX_SAMPLE_RATE = 768_000  # Hz
 MAX_NITER = 100
+LOWEST_LEVEL = -100  # dB
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a model's networks were trained for: `sample_rate` in Hz, `n_fft` and `n_hop` in samples, channels."""
+    """What a model's networks were trained for: `sample_rate` in Hz, `n_fft` and `n_hop` in samples, channels, and by
+    target the root mean square of the input in dB relative to full scale (see `input_level`)."""
 
     sample_rate: int
     n_fft: int
@@ -28,6 +32,7 @@ class Settings:
     nb_channels: int
     kind: str = OPEN_UNMIX
     niter: int = 1
+    input_levels: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_settings(folder: Path) -> Settings:
@@ -36,6 +41,7 @@ def read_settings(folder: Path) -> Settings:
     content = read_json(path)
     try:
         kind, niter = content.get("kind", OPEN_UNMIX), content.get("niter", 1)
+        levels = dict(content.get("input_levels", {}))
         rate, n_fft, n_hop, nb_channels = (int(content[key]) for key in ("sample_rate", "nfft", "nhop", "nb_channels"))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise damaged(path) from None
@@ -43,7 +49,9 @@ def read_settings(folder: Path) -> Settings:
         raise damaged(path)
     if kind not in (OPEN_UNMIX, SPLEETER) or type(niter) is not int or not 0 <= niter <= MAX_NITER:
         raise damaged(path)
-    return Settings(rate, n_fft, n_hop, nb_channels, kind, niter)
+    if not all(_is_level(level) for level in levels.values()):
+        raise damaged(path)
+    return Settings(rate, n_fft, n_hop, nb_channels, kind, niter, levels)
 
 
 def read_shares(folder: Path) -> dict[str, float] | None:
@@ -60,7 +68,15 @@ def read_shares(folder: Path) -> dict[str, float] | None:
 
 def is_share(share: object) -> bool:
     """Return whether a value is a positive, finite number."""
-    return isinstance(share, (int, float)) and not isinstance(share, bool) and share > 0 and math.isfinite(share)
+    return _is_finite(share) and share > 0
+
+
+def _is_level(level: object) -> bool:
+    return _is_finite(level) and LOWEST_LEVEL <= level <= 0
+
+
+def _is_finite(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read_json(path: Path) -> Any:

@@ -2,6 +2,8 @@
 
 There is one network for each source, and the mask is the ratio of their squared estimates. A network takes segments of
 512 frames. Spleeter's segments are adjacent; here they overlap, and their masks are cross-faded to avoid audible seams.
+Spleeter processes a recording as it is; here each segment is scaled to INPUT_LEVEL, because the networks were trained
+on loud music and lose the voices of quiet recordings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .checkpoints import load_network
+from .input_level import gain_to
 from .masks import BINS_AT_ONCE, MaskEstimator, Model, Progress, Workspace
 from .settings import Settings, damaged
 from .unet import UNet
@@ -22,6 +25,7 @@ VOCALS = "vocals"
 STFT = (44100, 4096, 1024, 2)  # rate, n_fft, n_hop and nb_channels that the networks were trained with
 NB_FRAMES, NB_BINS = 512, 1024  # of a segment: 11.9 s, and the frequencies below 11 kHz
 OVERLAP = 32  # frames
+INPUT_LEVEL = -16.0  # dB relative to full scale, root mean square; the card of the model says why
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,7 @@ class SpleeterEstimator(MaskEstimator):
     def encode(self, start: int, magnitudes: Tensor) -> Tensor:
         """Compute the vocals' mask of a segment, (nb_frames, nb_pairs, 2, NB_BINS); a short last one is zero-padded."""
         nb_frames = magnitudes.shape[1]
-        segment = pad(magnitudes[..., :NB_BINS], (0, 0, 0, NB_FRAMES - nb_frames))
-        masks = [self._model.mask(pair[None]) for pair in torch.split(segment, 2)]
+        masks = [self._model.mask(_segment(pair)[None]) for pair in torch.split(magnitudes, 2)]
         # (nb_pairs, 2, nb_frames, NB_BINS) to (nb_frames, nb_pairs, 2, NB_BINS)
         return torch.cat(masks)[:, :, :nb_frames].permute(2, 0, 1, 3).cpu()
 
@@ -114,3 +117,9 @@ class SpleeterEstimator(MaskEstimator):
         for start in range(0, nb_bins, BINS_AT_ONCE):
             bins = vocals[..., start : start + BINS_AT_ONCE] if start < NB_BINS else treble[..., : nb_bins - start]
             yield torch.stack([bins if target == VOCALS else 1 - bins for target in self._targets])
+
+
+def _segment(magnitudes: Tensor) -> Tensor:
+    """The networks' input for a pair's magnitudes (2, nb_frames, nb_bins), (2, NB_FRAMES, NB_BINS)."""
+    scaled = magnitudes[..., :NB_BINS] * gain_to(INPUT_LEVEL, magnitudes)
+    return pad(scaled, (0, 0, 0, NB_FRAMES - magnitudes.shape[1]))
