@@ -41,7 +41,7 @@ def read_settings(folder: Path) -> Settings:
     content = read_json(path)
     try:
         kind, niter = content.get("kind", OPEN_UNMIX), content.get("niter", 1)
-        levels = dict(content.get("input_levels", {}))
+        levels = content.get("input_levels", {})
         rate, n_fft, n_hop, nb_channels = (int(content[key]) for key in ("sample_rate", "nfft", "nhop", "nb_channels"))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise damaged(path) from None
@@ -49,7 +49,7 @@ def read_settings(folder: Path) -> Settings:
         raise damaged(path)
     if kind not in (OPEN_UNMIX, SPLEETER) or type(niter) is not int or not 0 <= niter <= MAX_NITER:
         raise damaged(path)
-    if not all(_is_level(level) for level in levels.values()):
+    if not isinstance(levels, dict) or not all(_is_level(level) for level in levels.values()):
         raise damaged(path)
     return Settings(rate, n_fft, n_hop, nb_channels, kind, niter, levels)
 

@@ -28,6 +28,8 @@ def model(tmp_path) -> Path:
         *(("nfft", value) for value in (0, 1, 4094, 4097, -4096, float("inf"), "x")),
         *(("nhop", value) for value in (0, -1024, 4096, 1e300)),
         *(("nb_channels", value) for value in (0, 1, 3, 1e18)),
+        *(("input_levels", value) for value in (None, -20, [], [["vocals", -20]])),
+        *(("input_levels", {"vocals": value}) for value in (None, "-20", True, 1, -101, float("nan"))),
     ],
 )
 def test_invalid_settings_are_refused(model, name, value):

@@ -10,7 +10,7 @@ from torch.nn import functional
 from openunmix_models.errors import WeightsError
 from openunmix_models.estimation import Refinement
 from openunmix_models.loading import load_model
-from openunmix_models.spleeter import NB_BINS, NB_FRAMES, OVERLAP, Spleeter
+from openunmix_models.spleeter import INPUT_LEVEL, NB_BINS, NB_FRAMES, OVERLAP, Spleeter
 from openunmix_models.unet import NB_LAYERS, UNet, _as_convolution
 from tests.support.estimates import estimates, music
 from tests.support.random_spleeter import SETTINGS, random_state, save_random_spleeter
@@ -81,7 +81,7 @@ def test_a_transposed_convolution_is_a_convolution_at_half_the_resolution(nb_inp
 
 @torch.inference_mode()
 def test_segments_overlap_and_are_cross_faded(model, tmp_path):
-    """The whole signal, as one reads it in the documentation: STFT, segments, fades, treble, inverse STFT."""
+    """The whole signal, as one reads it in the documentation: STFT, segments, levels, fades, treble, inverse STFT."""
     audio = music((2 * NB_FRAMES - OVERLAP + 40) * 1024 + 77)
     hann = torch.hann_window(4096)
     mix = torch.stft(torch.from_numpy(audio), 4096, 1024, window=hann, return_complex=True).transpose(1, 2)
@@ -89,7 +89,10 @@ def test_segments_overlap_and_are_cross_faded(model, tmp_path):
     magnitudes = functional.pad(mix.abs()[..., :NB_BINS], (0, 0, 0, NB_FRAMES))
     mask = torch.zeros(2, nb_frames + NB_FRAMES, NB_BINS)
     for start in range(0, nb_frames - OVERLAP, step):
-        segment = model.mask(magnitudes[None, :, start : start + NB_FRAMES])[0]
+        power = mix[:, start : start + NB_FRAMES].abs().square()
+        level = (2 * power.sum(-1).mean() / 4096 / hann.square().sum()).sqrt()
+        gain = 10 ** (INPUT_LEVEL / 20) / level
+        segment = model.mask(gain * magnitudes[None, :, start : start + NB_FRAMES])[0]
         for frame in range(NB_FRAMES):
             share = min((frame + 0.5) / OVERLAP, 1.0) if start else 1.0
             old = mask[:, start + frame].clone()
