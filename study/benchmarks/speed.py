@@ -1,11 +1,14 @@
 """Measure the time and the memory of the separation command, optionally in comparison with Open-Unmix's `umx`.
 
 The commands alternate on the same file, so that other load on the machine affects all of them, and a ratio compares two
-runs of the same round. `umx` runs the weights of the first model if these are in Open-Unmix's format; its stems must
-then equal ours. It cannot run Spleeter and blends: for these it runs the starter model, and only times are compared.
+runs of the same round. If the first model is in Open-Unmix's format, both commands run a copy of it without the
+settings that `umx` does not know, and the stems must be equal. `umx` cannot run Spleeter and blends: for these it runs
+the starter model, and only times are compared.
 """
 
 import argparse
+import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -21,7 +24,7 @@ STARTER = "starter"
 UMX = "umx"
 SECONDS = (8, 60, 240)
 SAMPLE_RATE = 44100
-FILTER_OF_UMX = ("--niter", "1")  # umx's default; the same model must use it here too, so that the stems are equal
+SETTINGS_OF_UMX = ("sample_rate", "nfft", "nhop", "nb_channels")
 LARGEST_DIFFERENCE = 1e-4  # of full scale
 
 
@@ -41,15 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure and print a Markdown table. Returns 1 if the stems differ from those of `umx`."""
-    commands = _commands(arguments)
     targets = ", ".join(arguments.targets)
     print(f"{describe_machine()}\n\nModels: {', '.join(arguments.model)}, targets: {targets}, and the residual.\n")
     print("| file | command | wall s | user s | system s | peak MB | audio s per s | speed relative to umx |")
     print("|---|---|---|---|---|---|---|---|")
     first = _ours(arguments.model[0])
-    is_same = arguments.against and commands[UMX][-1] == commands[first][-1]
     worst = 0.0
     with tempfile.TemporaryDirectory() as scratch:
+        commands = _commands(arguments, Path(scratch))
+        is_same = arguments.against and commands[UMX][-1] == commands[first][-1]
         for path in arguments.files or [_write_synthetic_song(Path(scratch), seconds) for seconds in SECONDS]:
             runs = _measure(path, commands, arguments, Path(scratch))
             _print_rows(path, runs)
@@ -61,14 +64,25 @@ def main(arguments: argparse.Namespace) -> int:
     return int(worst > LARGEST_DIFFERENCE)
 
 
-def _commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
+def _commands(arguments: argparse.Namespace, scratch: Path) -> dict[str, list[str]]:
     """Return the module and the model of each measured command."""
     commands = {_ours(model): ["openunmix_models", _path(model)] for model in arguments.model}
     if arguments.against:
-        first = _path(arguments.model[0])
-        is_known = (Path(first) / f"{arguments.targets[0]}.json").is_file()
-        commands[UMX] = ["study.benchmarks.umx_with_soundfile", first if is_known else _path(STARTER)]
+        first = arguments.model[0]
+        is_known = Path(_path(first), f"{arguments.targets[0]}.json").is_file()
+        model = _copy_for_umx(Path(_path(first if is_known else STARTER)), scratch / "models")
+        commands[UMX] = ["study.benchmarks.umx_with_soundfile", model]
+        if is_known:
+            commands[_ours(first)] = ["openunmix_models", model]
     return commands
+
+
+def _copy_for_umx(model: Path, folder: Path) -> str:
+    """Copy a model into `folder`, with the settings that `umx` knows: without its own niter and input levels."""
+    copy = shutil.copytree(model, folder / model.name)
+    settings = json.loads((copy / "separator.json").read_text())
+    (copy / "separator.json").write_text(json.dumps({key: settings[key] for key in SETTINGS_OF_UMX}))
+    return str(copy)
 
 
 def _ours(model: str) -> str:
@@ -87,16 +101,14 @@ def _measure(
 ) -> dict[str, list[Run]]:
     """Run the commands alternately, and return the runs of each without the warm-up run."""
     runs: dict[str, list[Run]] = {name: [] for name in commands}
-    compared = commands[UMX][-1] if UMX in commands else None
     for _ in range(1 + arguments.repeats):
         for name, (module, model) in commands.items():
-            options = ["--targets", *arguments.targets, *(FILTER_OF_UMX if model == compared else ())]
-            runs[name].append(_run(module, model, path, options, scratch / _folder(name)))
+            runs[name].append(_run(module, model, path, arguments.targets, scratch / _folder(name)))
     return {name: counted[1:] for name, counted in runs.items()}
 
 
-def _run(module: str, model: str, path: Path, options: Sequence[str], outdir: Path) -> Run:
-    command = [sys.executable, "-m", module, path.resolve(), "--model", model, *options]
+def _run(module: str, model: str, path: Path, targets: Sequence[str], outdir: Path) -> Run:
+    command = [sys.executable, "-m", module, path.resolve(), "--model", model, "--targets", *targets]
     try:
         return run_measured([*command, "--residual", "residual", "--no-cuda", "--outdir", outdir])
     except CommandFailed as failed:
