@@ -7,10 +7,11 @@ applied to the mixture as it is.
 
 import math
 
+import torch
 from torch import Tensor
 
 HANN_POWER = 3 / 8  # mean square of a Hann window
-QUIETEST = 1e-5  # -100 dB: what is quieter than the noise of 16 bits is not scaled any further
+QUIETEST = 1e-5  # -100 dB, below the noise of 16 bits; quieter windows get the same gain
 
 
 def gain_to(level: float | None, magnitudes: Tensor) -> float:
@@ -20,10 +21,12 @@ def gain_to(level: float | None, magnitudes: Tensor) -> float:
         level: root mean square in dB relative to full scale, or None for a gain of 1.
         magnitudes: of a pair of channels, (2, nb_frames, nb_bins), from an STFT with a Hann window.
     Returns:
-        the factor for the magnitudes; by Parseval's theorem, their mean square is that of the samples.
+        the factor for the magnitudes. By Parseval's theorem, they give the root mean square of the samples.
     """
     if level is None:
         return 1.0
-    n_fft = 2 * (magnitudes.shape[-1] - 1)
-    mean_square = 2 * magnitudes.square().sum(-1).mean().item() / (HANN_POWER * n_fft**2)
-    return 10 ** (level / 20) / max(math.sqrt(mean_square), QUIETEST)
+    nb_channels, nb_frames, nb_bins = magnitudes.shape
+    n_fft = 2 * (nb_bins - 1)
+    norm = torch.linalg.vector_norm(magnitudes).item()
+    root_mean_square = norm * math.sqrt(2 / (nb_channels * nb_frames * HANN_POWER)) / n_fft
+    return 10 ** (level / 20) / max(root_mean_square, QUIETEST)
