@@ -45,7 +45,7 @@ def _separate(args: Namespace) -> int:
     """Check all arguments and weights before importing torch, which takes seconds."""
     model = find_model(args.model)
     args.targets = list(dict.fromkeys(args.targets or model_targets(model)))
-    args.niter = default_niter(model, args.targets) if args.niter is None else args.niter
+    args.niter = default_niter(model, args.targets, bool(args.residual)) if args.niter is None else args.niter
     check_arguments(args)
     if args.skip_existing:
         args.input = [path for path in args.input if not job.stems_exist(path, args)]

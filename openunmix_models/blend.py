@@ -1,7 +1,7 @@
 """A blend: a model whose masks are the weighted mean of other models' masks on the same STFT.
 
-The mask of a target is the mean over the models that have this target. The first and the third pass read the signal
-once for all models.
+The mask of a target is the mean over the models that have this target, and the Wiener filter's exponent is the weighted
+mean of theirs. The first and the third pass read the signal once for all models.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,8 @@ class BlendModel(Model):
         models = [part.model for part in parts]
         check_settings([model.settings for model in models])
         self.parts = parts
-        self.settings = replace(models[0].settings, niter=0)
+        exponent = sum(part.share * part.model.settings.wiener_exponent for part in parts)
+        self.settings = replace(models[0].settings, wiener_exponent=exponent / sum(part.share for part in parts))
         self.device = models[0].device
         longest = max(models, key=lambda model: model.nb_frames)  # models whose windows overlap all have the same
         self.nb_frames, self.overlap = longest.nb_frames, longest.overlap

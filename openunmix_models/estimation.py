@@ -165,8 +165,9 @@ class _Passes:
         return (torch.cat(estimates, dim=1) if len(estimates) > 1 else estimates[0]).cpu()
 
     def _estimate_pair(self, masks: Iterator[Tensor], mix_stft: Tensor) -> Tensor:
-        estimates = separate_window(masks, mix_stft, self._refinement.niter, self._refinement.residual)
-        return waveform(estimates, self._model.settings.n_fft, self._model.settings.n_hop)
+        settings, refinement = self._model.settings, self._refinement
+        estimates = separate_window(masks, mix_stft, refinement.niter, refinement.residual, settings.wiener_exponent)
+        return waveform(estimates, settings.n_fft, settings.n_hop)
 
     def _spectrum(self, samples: Tensor) -> Tensor:
         settings = self._model.settings

@@ -27,6 +27,6 @@ def gain_to(level: float | None, magnitudes: Tensor) -> float:
         return 1.0
     nb_channels, nb_frames, nb_bins = magnitudes.shape
     n_fft = 2 * (nb_bins - 1)
-    norm = torch.linalg.vector_norm(magnitudes).item()
+    norm: float = torch.linalg.vector_norm(magnitudes).item()
     root_mean_square = norm * math.sqrt(2 / (nb_channels * nb_frames * HANN_POWER)) / n_fft
-    return 10 ** (level / 20) / max(root_mean_square, QUIETEST)
+    return math.pow(10, level / 20) / max(root_mean_square, QUIETEST)

@@ -1,9 +1,10 @@
 """Read the settings of a model from its separator.json. Never imports torch.
 
 Open-Unmix's own format has sample_rate, nfft, nhop and nb_channels. Here a file may also state `kind` ("spleeter" or
-"blend"; without it, the model is of Open-Unmix), `niter`, the iterations of the Wiener filter that suit one target best
-(without it, 1, as in Open-Unmix), `input_levels`, the level in dB that each target's network works best at (without
-one, it receives the recording as it is), and of a blend `models`, the share of each by name.
+"blend"; without it, the model is of Open-Unmix), `niter` and `wiener_exponent`, the Wiener filter's iterations and
+exponent that suit one target best (without them, 1 and 2, as in Open-Unmix), `input_levels`, the level in dB that each
+target's network works best at (without one, it receives the recording as it is), and of a blend `models`, the share of
+each by name.
 """
 
 import json
@@ -23,8 +24,9 @@ LOWEST_LEVEL = -100  # dB
 
 @dataclass(frozen=True)
 class Settings:
-    """What a model's networks were trained for: `sample_rate` in Hz, `n_fft` and `n_hop` in samples, channels, and by
-    target the root mean square of the input in dB relative to full scale (see `input_level`)."""
+    """What a model's networks were trained for: `sample_rate` in Hz, `n_fft` and `n_hop` in samples, channels; what
+    suits them best: the Wiener filter's `niter` and exponent (see `wiener`), and by target the root mean square of the
+    input in dB relative to full scale (see `input_level`)."""
 
     sample_rate: int
     n_fft: int
@@ -32,6 +34,7 @@ class Settings:
     nb_channels: int
     kind: str = OPEN_UNMIX
     niter: int = 1
+    wiener_exponent: float = 2.0
     input_levels: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -41,7 +44,7 @@ def read_settings(folder: Path) -> Settings:
     content = read_json(path)
     try:
         kind, niter = content.get("kind", OPEN_UNMIX), content.get("niter", 1)
-        levels = content.get("input_levels", {})
+        exponent, levels = content.get("wiener_exponent", 2.0), content.get("input_levels", {})
         rate, n_fft, n_hop, nb_channels = (int(content[key]) for key in ("sample_rate", "nfft", "nhop", "nb_channels"))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise damaged(path) from None
@@ -49,9 +52,11 @@ def read_settings(folder: Path) -> Settings:
         raise damaged(path)
     if kind not in (OPEN_UNMIX, SPLEETER) or type(niter) is not int or not 0 <= niter <= MAX_NITER:
         raise damaged(path)
+    if not (_is_finite(exponent) and 0 < exponent <= 2):
+        raise damaged(path)
     if not isinstance(levels, dict) or not all(_is_level(level) for level in levels.values()):
         raise damaged(path)
-    return Settings(rate, n_fft, n_hop, nb_channels, kind, niter, levels)
+    return Settings(rate, n_fft, n_hop, nb_channels, kind, niter, exponent, levels)
 
 
 def read_shares(folder: Path) -> dict[str, float] | None:

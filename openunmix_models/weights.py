@@ -108,19 +108,18 @@ def model_targets(model: AnyModel) -> list[str]:
     return sorted(path.stem for path in model.glob("*.json") if path.stem != "separator")
 
 
-def default_niter(model: AnyModel, targets: Sequence[str]) -> int:
-    """Return the default number of Wiener filter iterations for `targets`.
+def default_niter(model: AnyModel, targets: Sequence[str], has_residual: bool) -> int:
+    """Return the default number of Wiener filter iterations.
 
-    For one target it is the model's own, and 0 for a blend. Several targets are filtered at least once, because that
-    makes the drums and the rest of a song better (see the models' cards), except Spleeter's, whose masks add up to 1.
-    Raises WeightsError for invalid settings.
+    For one target and a residual it is the model's own. Several targets are filtered at least once, because that makes
+    the drums and the rest of a song better (see the models' cards). One target alone is not filtered, since the filter
+    needs at least two sources. Raises WeightsError for invalid settings.
     """
-    if isinstance(model, Blend):
-        return int(len(targets) > 1)
-    if not (model / "separator.json").is_file():  # it will be downloaded
+    if len(targets) == 1 and not has_residual:
+        return 0
+    if isinstance(model, Blend) or not (model / "separator.json").is_file():  # that of a folder will be downloaded
         return Settings.niter
-    settings = read_settings(model)
-    return max(settings.niter, int(len(targets) > 1 and settings.kind != SPLEETER))
+    return max(read_settings(model).niter, int(len(targets) > 1))
 
 
 def weights_file(folder: Path, target: str) -> Path:

@@ -4,6 +4,8 @@ Expectation maximisation over a window of frames: each source has a power spectr
 spatial covariance per bin; the estimates are the mixture, filtered by their share of the covariance.
 Source: S. Uhlich et al., "Improving music source separation based on deep neural networks through data augmentation and
 network blending", ICASSP 2017.
+The power spectral densities are made of the squared magnitudes; a model may state another exponent. A. Liutkus and R.
+Badeau, "Generalized Wiener filtering with fractional power spectrograms", ICASSP 2015, recommend 1.2.
 
 Bins are independent, so a few are processed at a time, which fit the CPU's cache. Covariances
 are Hermitian 2×2 matrices, written out in real arithmetic: two real diagonal terms and one complex cross term. Real and
@@ -23,7 +25,9 @@ EPS = 1e-10
 SCALE_FACTOR = 10.0  # both as in Open-Unmix
 
 
-def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, residual: bool) -> Tensor:
+def separate_window(
+    masks: Iterable[Tensor], mix_stft: Tensor, niter: int, residual: bool, exponent: float = 2.0
+) -> Tensor:
     """Estimate the targets' STFTs in a window of the mixture.
 
     Args:
@@ -31,6 +35,7 @@ def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, resid
         mix_stft: complex (nb_channels=2, nb_frames, nb_bins).
         niter: number of iterations; 0 returns the mixture times the masks.
         residual: whether the filter has the residual as another source. Its estimate is not returned.
+        exponent: of the magnitudes in the power spectral densities, 2 as in Open-Unmix.
     Returns:
         complex (nb_targets, nb_channels, nb_frames, nb_bins).
     """
@@ -44,7 +49,9 @@ def separate_window(masks: Iterable[Tensor], mix_stft: Tensor, niter: int, resid
         bins = slice(start, start + mask.shape[-1])
         x = _planes(filled[..., bins])
         mix = x if filled is mix_stft else _planes(mix_stft[..., bins])
-        y = _refine(_first_estimates(mask, mix, x, residual and niter > 0), x, scale, niter, len(mask))
+        y = _first_estimates(mask, mix, x, residual and niter > 0)
+        for iteration in range(niter):
+            y = _iterate(y, x, scale, exponent, len(mask) if iteration == niter - 1 else len(y))
         torch.complex(y[:, :, 0], y[:, :, 1], out=estimates[..., bins])
         start = bins.stop
     return estimates
@@ -75,23 +82,18 @@ def _first_estimates(masks: Tensor, mix: Tensor, x: Tensor, residual: bool) -> T
     return y
 
 
-def _refine(y: Tensor, x: Tensor, scale: float, niter: int, nb_targets: int) -> Tensor:
-    """Refine the initial estimates `y` of all sources; return those of the first `nb_targets`."""
-    for iteration in range(niter):
-        y = _iterate(y, x, scale, nb_targets if iteration == niter - 1 else len(y))
-    return y
-
-
-def _iterate(y: Tensor, x: Tensor, scale: float, nb_wanted: int) -> Tensor:
+def _iterate(y: Tensor, x: Tensor, scale: float, exponent: float, nb_wanted: int) -> Tensor:
     """Estimate each source's model from `y`, then filter the mixture `x` for the first `nb_wanted` sources.
 
     Open-Unmix divides the signals by `scale`; here the epsilons are multiplied instead, with the same result.
     """
     psd, covariance = _gaussian_model(y, EPS * scale**2)
+    if exponent != 2:
+        psd.pow_(exponent / 2)
     mix = psd[0] * covariance[0]
     for j in range(1, len(y)):
         mix.addcmul_(psd[j], covariance[j])
-    mix[:2] += EPS**0.5 * scale**2
+    mix[:2] += EPS**0.5 * scale**exponent
     left, right, re, im = mix
 
     whitened = _hermitian_times(x, right, left, -re, -im)  # inverse of the covariance, without its determinant

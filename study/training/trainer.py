@@ -181,7 +181,7 @@ def save_model(network: OpenUnmix, out: Path, arguments: Namespace) -> None:
     sizes = {"nfft": arguments.nfft, "nhop": arguments.nhop, "nb_channels": NB_CHANNELS}
     settings = {"args": sizes | {"hidden_size": arguments.hidden_size}}
     (out / f"{arguments.target}.json").write_text(json.dumps(settings) + "\n")
-    niter = {"niter": 0} if arguments.partner else {}  # a blend is not filtered
+    niter = {"niter": 0} if arguments.partner else {}  # its loss is that of the masks
     (out / "separator.json").write_text(json.dumps({"sample_rate": float(SAMPLE_RATE)} | sizes | niter) + "\n")
 
 

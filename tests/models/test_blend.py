@@ -10,6 +10,7 @@ import soundfile
 from openunmix_models import weights
 from openunmix_models.__main__ import main
 from openunmix_models.errors import InputError, WeightsError
+from openunmix_models.estimation import Refinement
 from openunmix_models.loading import load_model
 from openunmix_models.weights import default_niter, find_model, is_on_disk, model_targets
 from tests.support.estimates import estimates, music
@@ -92,10 +93,19 @@ def test_a_target_is_blended_from_the_models_that_have_it(models, tmp_path, targ
         np.testing.assert_allclose(estimate, expected[target], atol=1e-6)
 
 
-def test_only_several_targets_are_filtered_by_default(models):
-    assert default_niter(find_model("unet+a"), ["vocals"]) == 0
-    assert default_niter(find_model("unet+a"), ["vocals", "drums"]) == 1
-    assert default_niter(find_model("unet"), ["vocals", "accompaniment"]) == 0  # Spleeter's masks add up to 1
+def test_a_blend_is_filtered_once_by_default(models):
+    assert default_niter(find_model("unet+a"), ["vocals"], has_residual=True) == 1
+    assert default_niter(find_model("unet+a"), ["vocals"], has_residual=False) == 0
+    assert default_niter(find_model("unet+a"), ["vocals", "drums"], has_residual=False) == 1
+
+
+def test_the_exponent_of_the_filter_is_the_weighted_mean(models, tmp_path):
+    levelled = tmp_path / "levelled"
+    shutil.copytree(models / "a", levelled)
+    settings = json.loads((levelled / "separator.json").read_text())
+    (levelled / "separator.json").write_text(json.dumps(settings | {"wiener_exponent": 1.2}))
+    blend = load_model(find_model(f"{levelled}:3+b:1"), ["vocals"], "cpu")
+    assert blend.settings.wiener_exponent == pytest.approx(0.75 * 1.2 + 0.25 * 2)
 
 
 def test_another_stft_is_refused_with_one_sentence(models, tmp_path, capsys):
@@ -175,14 +185,16 @@ def test_three_stems_of_a_blend_add_up_exactly(models, tmp_path):
 
 
 def test_vocals_and_music_of_a_blend_add_up_exactly(models, tmp_path):
-    """With no --niter, a blend takes 0, so that one target with a residual is not filtered."""
+    """With no --niter, one target with a residual is filtered once."""
     samples = (music(60_000).T * 20_000).astype(np.int16)
     soundfile.write(tmp_path / "song.wav", samples, 44100)
     argv = ["--targets", "vocals", "--residual", "music", "--outdir", str(tmp_path)]
     assert main([str(tmp_path / "song.wav"), "--model", "unet:0.7+a:0.3", *argv]) == 0
     stems = [soundfile.read(tmp_path / "song" / f"{stem}.wav", dtype="int16")[0] for stem in ("vocals", "music")]
     np.testing.assert_array_equal(stems[0] + stems[1], samples)
-    expected = vocals("unet:0.7+a:0.3", samples.T.astype(np.float32) / 32768, tmp_path)[0]
+    model = load_model(find_model("unet:0.7+a:0.3"), ["vocals"], "cpu")
+    audio = samples.T.astype(np.float32) / 32768
+    expected = estimates(audio, model, tmp_path, ["vocals"], Refinement(1, residual=True))[0]
     np.testing.assert_allclose(stems[0].T / 32768, np.clip(expected, -1, 1), atol=1e-4)
 
 

@@ -28,6 +28,7 @@ def model(tmp_path) -> Path:
         *(("nfft", value) for value in (0, 1, 4094, 4097, -4096, float("inf"), "x")),
         *(("nhop", value) for value in (0, -1024, 4096, 1e300)),
         *(("nb_channels", value) for value in (0, 1, 3, 1e18)),
+        *(("wiener_exponent", value) for value in (None, 0, -1, 2.5, "1", float("nan"), True)),
         *(("input_levels", value) for value in (None, -20, [], [["vocals", -20]])),
         *(("input_levels", {"vocals": value}) for value in (None, "-20", True, 1, -101, float("nan"))),
     ],

@@ -274,10 +274,11 @@ def test_published_files_carry_their_hash_and_umxl_its_licence():
     assert "not for commercial use" in weights.PUBLISHED["umxl"].licence
 
 
-def test_the_starter_filters_only_several_targets_by_default():
+def test_the_starter_is_filtered_unless_there_is_only_one_source():
     starter = weights.find_model("starter")
-    assert weights.default_niter(starter, ["vocals"]) == 0
-    assert weights.default_niter(starter, ["vocals", "drums", "bass"]) == 1
+    assert weights.default_niter(starter, ["vocals"], has_residual=True) == 1
+    assert weights.default_niter(starter, ["vocals"], has_residual=False) == 0
+    assert weights.default_niter(starter, ["vocals", "drums"], has_residual=False) == 1
 
 
 @pytest.mark.parametrize("model", ["../starter", "starter/", "no/where", "..", "", "starter\0"])

@@ -41,6 +41,31 @@ def test_the_estimates_equal_open_unmix(nb_targets, residual, niter, loudness):
     torch.testing.assert_close(ours, theirs(masks, mix_stft, niter, residual), atol=3e-4 * loudness, rtol=1e-3)
 
 
+def plain_filter(masks, mix_stft, exponent):
+    """One iteration of the filter with a residual, as the papers write it, in double precision."""
+    mix = mix_stft.to(torch.complex128)
+    sources = [*(masks * mix), mix - (masks * mix).sum(0)]
+    spectra = torch.stack(sources).permute(0, 3, 2, 1)  # (nb_sources, nb_bins, nb_frames, 2)
+    density = spectra.abs().square().mean(-1)  # (nb_sources, nb_bins, nb_frames)
+    outer = torch.einsum("jfti,jftk->jfik", spectra, spectra.conj())
+    covariance = outer / density.sum(-1)[..., None, None]
+    shares = (density ** (exponent / 2))[..., None, None] * covariance[:, :, None]
+    gains = shares @ torch.linalg.inv(shares.sum(0))
+    filtered = torch.einsum("jftik,ftk->jfti", gains, mix.permute(2, 1, 0))
+    return filtered.permute(0, 3, 2, 1)[: len(masks)]
+
+
+@pytest.mark.parametrize("exponent", [2.0, 1.2, 0.5])
+@pytest.mark.parametrize("loudness", [0.5, 50.0])
+def test_the_exponent_is_that_of_the_magnitudes(exponent, loudness):
+    masks, mix_stft = window(2, loudness)
+    ours = separate_window(masks.split(10, dim=-1), mix_stft, 1, True, exponent)
+    expected = plain_filter(masks.double(), mix_stft, exponent).to(torch.complex64)
+    torch.testing.assert_close(ours, expected, atol=2e-3 * loudness, rtol=1e-3)
+    other = separate_window(masks.split(10, dim=-1), mix_stft, 1, True, 0.8 * exponent)
+    assert (other - ours).abs().max() > 0.02 * loudness
+
+
 def test_all_targets_together_are_the_mixture():
     masks, mix_stft = window(3)
     masks /= masks.sum(0)
