@@ -4,8 +4,8 @@ Expectation maximisation over a window of frames: each source has a power spectr
 spatial covariance per bin; the estimates are the mixture, filtered by their share of the covariance.
 Source: S. Uhlich et al., "Improving music source separation based on deep neural networks through data augmentation and
 network blending", ICASSP 2017.
-The power spectral densities are made of the squared magnitudes; a model may state another exponent. A. Liutkus and R.
-Badeau, "Generalized Wiener filtering with fractional power spectrograms", ICASSP 2015, recommend 1.2.
+The power spectral densities are made of the squared magnitudes; a model may state a smaller exponent than 2. Source: A.
+Liutkus and R. Badeau, "Generalized Wiener filtering with fractional power spectrograms", ICASSP 2015.
 
 Bins are independent, so a few are processed at a time, which fit the CPU's cache. Covariances
 are Hermitian 2×2 matrices, written out in real arithmetic: two real diagonal terms and one complex cross term. Real and
